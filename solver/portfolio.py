@@ -1,0 +1,189 @@
+"""A portfolio as a frozen tree of pies and slices, validated once, when the portfolio is built.
+
+Strategy: ``Holding``, ``Slice`` and ``Pie`` are plain frozen values without checks of their own, so that one
+pass over the finished tree (``Portfolio.__post_init__``) can report *every* fault by its path in the request.
+Whoever holds a ``Portfolio`` may trust it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from solver.errors import InvalidRequest, Violation
+
+__all__ = ["MAX_DEPTH", "MAX_ID_BYTES", "MAX_MONEY", "MAX_SLICES", "MAX_WEIGHT", "Holding", "Pie", "Portfolio", "Slice"]
+
+MAX_MONEY = 10**13  # minor units: the total of values, cash and amounts
+MAX_WEIGHT = 10**9
+MAX_SLICES = 10_000
+MAX_DEPTH = 16  # levels of slices
+MAX_ID_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A leaf: one security, worth ``value`` minor units."""
+
+    security_id: str
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A share of a pie: ``target_weight`` over the sum of its siblings' weights; 0 is a retired slice."""
+
+    slice_id: str
+    target_weight: int
+    content: Holding | Pie
+
+
+@dataclass(frozen=True, slots=True)
+class Pie:
+    """An inner node. ``weight_total``, where given, is what the weights must sum to (100 catches a typo)."""
+
+    slices: tuple[Slice, ...]
+    weight_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """One account: a tree of pies, and cash (minor units) beside it.
+
+    Raises
+    ------
+    InvalidRequest
+        with one violation for each fault in the tree, by field.
+    """
+
+    root: Pie
+    cash: int = 0
+    currency_code: str = "USD"
+    portfolio_id: str = ""
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        violations = tuple(_portfolio_violations(self))
+        if violations:
+            raise InvalidRequest(violations)
+
+    @property
+    def value(self) -> int:
+        """Value of all holdings, without the cash; minor units."""
+        return pie_value(self.root)
+
+
+def pie_value(pie: Pie) -> int:
+    """Sum of the holdings anywhere below ``pie``; minor units."""
+    return sum(c.content.value if isinstance(c.content, Holding) else pie_value(c.content) for c in pie.slices)
+
+
+def money_violation(field: str, amount: object, least: int = 0) -> Violation | None:
+    """The fault of an amount of money that is no integer in ``[least, MAX_MONEY]``, or ``None``."""
+    if type(amount) is not int:
+        return Violation(field, "NOT_AN_INTEGER", f"is {amount!r}; money is an integer number of minor units")
+    if amount < least:
+        reason = "NEGATIVE_AMOUNT" if amount < 0 else "AMOUNT_TOO_SMALL"
+        return Violation(field, reason, f"is {amount}; it must be at least {least}")
+    if amount > MAX_MONEY:
+        return Violation(field, "AMOUNT_TOO_LARGE", f"is {amount}; at most {MAX_MONEY} minor units are supported")
+    return None
+
+
+def weight_violation(field: str, weight: object) -> Violation | None:
+    """The fault of a target weight that is no integer in ``[0, MAX_WEIGHT]``, or ``None``."""
+    if type(weight) is not int:
+        return Violation(field, "NOT_AN_INTEGER", f"is {weight!r}; a target weight is an integer such as 20 (of 100)")
+    if not 0 <= weight <= MAX_WEIGHT:
+        return Violation(field, "WEIGHT_OUT_OF_RANGE", f"is {weight}; a target weight lies between 0 and {MAX_WEIGHT}")
+    return None
+
+
+def id_violation(field: str, identifier: object) -> Violation | None:
+    """The fault of an id that is empty, no text or too long, or ``None``."""
+    if not isinstance(identifier, str) or not identifier:
+        return Violation(field, "MISSING_ID", "is empty; every slice and security needs an id")
+    if len(identifier.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
+        return Violation(field, "ID_TOO_LONG", f"is longer than {MAX_ID_BYTES} bytes")
+    return None
+
+
+def pie_violations(field: str, weights: list[object], weight_total: int | None) -> Iterator[Violation]:
+    """Faults of a pie as a whole: empty, nothing targeted, weights that miss their stated total."""
+    if not weights:
+        yield Violation(f"{field}.slices", "EMPTY_PIE", "is empty; a pie needs at least one slice")
+        return
+    if any(type(w) is not int for w in weights):
+        return  # each is reported by its own field
+    total = sum(w for w in weights if type(w) is int)
+    if total == 0:
+        yield Violation(f"{field}.slices", "NO_POSITIVE_TARGET", "have weights that sum to 0; give one slice a positive target")
+    if weight_total is not None and total != weight_total:
+        yield Violation(
+            f"{field}.weight_total", "WEIGHT_TOTAL_MISMATCH", f"is {weight_total}, but the slices' weights sum to {total}"
+        )
+
+
+def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
+    fault = money_violation("portfolio.cash", portfolio.cash)
+    if fault:
+        yield fault
+    code = portfolio.currency_code
+    if not (isinstance(code, str) and len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
+        yield Violation("portfolio.currency_code", "INVALID_CURRENCY", f"is {code!r}; give an ISO 4217 code such as USD")
+    seen: dict[str, str] = {}
+    securities: dict[str, str] = {}
+    total = portfolio.cash if type(portfolio.cash) is int else 0
+    stack: list[tuple[str, Pie, int]] = [("portfolio.root", portfolio.root, 1)]
+    count = 0
+    while stack:
+        field, pie, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            yield Violation(field, "TOO_DEEP", f"is nested more than {MAX_DEPTH} levels deep")
+            continue
+        yield from pie_violations(field, [c.target_weight for c in pie.slices], pie.weight_total)
+        nested: list[tuple[str, Pie, int]] = []
+        for index, child in enumerate(pie.slices):
+            count += 1
+            at = f"{field}.slices[{index}]"
+            yield from _slice_violations(at, child, seen)
+            if isinstance(child.content, Pie):
+                nested.append((f"{at}.pie", child.content, depth + 1))
+                continue
+            yield from _holding_violations(f"{at}.holding", child.content, securities)
+            total += child.content.value if type(child.content.value) is int else 0
+        stack.extend(reversed(nested))
+    if count > MAX_SLICES:
+        yield Violation("portfolio.root", "TOO_MANY_SLICES", f"has {count} slices; at most {MAX_SLICES} are supported")
+    if total > MAX_MONEY:
+        yield Violation("portfolio", "AMOUNT_TOO_LARGE", f"totals {total}; at most {MAX_MONEY} minor units are supported")
+
+
+def _slice_violations(at: str, child: Slice, seen: dict[str, str]) -> Iterator[Violation]:
+    fault = id_violation(f"{at}.slice_id", child.slice_id)
+    if fault:
+        yield fault
+    elif child.slice_id in seen:
+        yield Violation(f"{at}.slice_id", "DUPLICATE_SLICE_ID", f"{child.slice_id!r} is also the id of {seen[child.slice_id]}")
+    else:
+        seen[child.slice_id] = at
+    fault = weight_violation(f"{at}.target_weight", child.target_weight)
+    if fault:
+        yield fault
+
+
+def _holding_violations(at: str, holding: Holding, securities: dict[str, str]) -> Iterator[Violation]:
+    fault = id_violation(f"{at}.security_id", holding.security_id)
+    if fault:
+        yield fault
+    elif holding.security_id in securities:
+        yield Violation(
+            f"{at}.security_id",
+            "SECURITY_IN_SEVERAL_SLICES",
+            f"{holding.security_id!r} is also held by {securities[holding.security_id]}; one slice per security is supported",
+        )
+    else:
+        securities[holding.security_id] = at
+    fault = money_violation(f"{at}.value", holding.value)
+    if fault:
+        yield fault
