@@ -33,13 +33,14 @@ def retired_excess(problem: Problem, flows: Ints) -> int:
     return int(np.maximum(0, problem.value[retired] + flows[retired] - problem.keep[retired]).sum())
 
 
-def leaf_intervals(problem: Problem, sides: Ints) -> tuple[Ints, Ints]:
+def leaf_intervals(problem: Problem, sides: Ints | None) -> tuple[Ints, Ints]:
     """The interval of every row's flow when ``sides`` (1 buy, −1 sell, 0 none, one a row) are given.
 
-    Without a minimum a leaf's whole domain is one interval, whatever ``sides`` says. Pies keep their own bounds.
+    Without a minimum a leaf's whole domain is one interval, whatever ``sides`` says; ``None`` asks to ignore the
+    minimum. Pies keep their own bounds.
     """
     low, high = problem.flow_min.copy(), problem.flow_max.copy()
-    if problem.min_trade <= 1:
+    if problem.min_trade <= 1 or sides is None:
         return low, high
     leaves = problem.leaves
     side = sides[leaves]
@@ -61,8 +62,8 @@ def marginals(problem: Problem, rows: np.ndarray, flows: Ints, low: Ints, high: 
     return up, down
 
 
-def exact_trades(problem: Problem, sides: Ints) -> Ints | None:
-    """The integer trades of least J, given ``sides``; one entry a row, 0 at pies. ``None`` where they can not sum up."""
+def exact_trades(problem: Problem, sides: Ints | None) -> Ints | None:
+    """The integer trades of least J, given ``sides`` (``None``: as if there were no minimum); one entry a row, 0 at pies. ``None`` where they can not sum up."""
     low, high = leaf_intervals(problem, sides)
     search = _Search(problem, low, high)
     if not search.bounded():

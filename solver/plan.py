@@ -139,7 +139,7 @@ class CashFlow:
 class Evidence:
     """What the checker needs to recompute a bound in one branch, for one pie and one number of trading slices.
 
-    ``branch`` numbers the branch, ``fixed`` lists the slices that it holds on (``+id``) or off (``-id``);
+    ``branch`` numbers the branch; ``fixed`` lists, in order, the slices that it makes buy (``+id``), sell (``-id``) or rest (``0id``);
     ``multipliers`` are λ of the pie ``slice_id`` when ``trading`` of its free slices trade (−1: any number).
     """
 

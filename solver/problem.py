@@ -36,6 +36,7 @@ class Situation:
 
     ``received`` maps a row to R_p (minor units; a withdrawal's is negative); ``mode`` and ``reach`` say how the
     event's pie and the pies inside it split their money; ``min_trade`` is m.
+    ``from_liquidation`` says that the money is the proceeds of slices that left the tree.
     """
 
     tree: Tree
@@ -44,6 +45,7 @@ class Situation:
     reach: Reach
     received: dict[int, int]
     min_trade: int
+    from_liquidation: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +112,20 @@ class Problem:
             flows[p] = flows[rows].sum() - self.received[p]
         flows[self.event_row] = 0
         return flows
+
+    def retired_within(self, excess: Ints | int) -> Problem:
+        """The same problem with every retired row keeping at most ``excess`` beyond its ideal: A_n ≤ ⌈A°_n⌉ + excess."""
+        retired = self.keep >= 0
+        if not retired.any():
+            return self
+        most = np.where(retired, np.minimum(self.flow_max, self.keep - self.value + excess), self.flow_max)
+        return replace(self, flow_max=_frozen(most))
+
+    def realises(self, trades: Ints) -> bool:
+        """Whether every leaf's trade lies in its domain {0} ∪ buys ∪ sells, in integers."""
+        buys = (self.buy_max > 0) & (trades >= self.buy_min) & (trades <= self.buy_max)
+        sells = (self.sell_max > 0) & (-trades >= self.sell_min) & (-trades <= self.sell_max)
+        return bool(((trades == 0) | buys | sells).all())
 
     def leaving_idle(self, idle: frozenset[int], cash: int) -> Problem:
         """The same problem with the pies ``idle`` buying nothing; ``cash`` is what stays with them."""

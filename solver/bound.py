@@ -1,0 +1,249 @@
+"""A lower bound on J, recomputed from the problem's own data and from multipliers that anybody may have chosen.
+
+For a pie below which exactly k free leaves trade, with money M to split, and for *any* multiplier λ,
+
+    cost ≥ λ M + S_k(λ),    S_k(λ) = (leaves that must trade) + the k smallest of q_c(λ) among the free ones,
+    q_c(λ) = min over x ≠ 0 of c's domain of  h_c(x) − λ x,      h_c(x) = f_c(x) − f_c(0), f_c its term of J.
+
+A nested pie enters its parent with its own bound in place of what happens inside it, by its own count i of leaves,
+
+    q_{c,i}(λ) = min_{y ∈ D_{c,i}}  h_c(y) − λ y + max_j (λ_j (y + R_c) + S_{c,i}(λ_j)),
+
+and S_k of the parent takes the cheapest way for the counts to add up to k. Counting leaves through all levels is
+what makes near-equal slices easy: with the count given, the relaxation is almost tight. At the event's pie
+    LB = Σ f_n(0) + min_k max_j min_{M allowed} (λ_j M + S_{event,k}(λ_j)). Bad multipliers make the bound weak, never
+wrong, so the checker needs to trust nobody. Leaves are minimised over whole cents.
+
+Source: PROBLEM.md §3; Lagrangian duality by counts of trading slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.problem import Floats, Ints, Problem
+
+__all__ = ["Branch", "Fixed", "Option", "PieTable", "TreeBound", "base_cost"]
+
+Fixed = Mapping[int, int]  # row -> 0 (does not trade), 1 (buys), −1 (sells)
+COUNTED = 64  # numbers of trading leaves that a parent tells apart in one nested pie
+ROUNDING = 4e-15  # relative rounding error allowed to the sums below; the bound is lowered by it
+
+
+def base_cost(problem: Problem) -> float:
+    """Σ_n f_n(0) = Σ y°²/(w A°) − 2 s y°: J where nothing trades."""
+    felt = problem.scale > 0
+    ideal = problem.ideal[felt]
+    return float((ideal * ideal / problem.scale[felt] - 2.0 * problem.slope[felt] * ideal).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Leaves fixed in this order (row, side), and the multipliers by pie that bound what is left."""
+
+    path: tuple[tuple[int, int], ...]
+    multipliers: dict[int, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A nested pie as its parent sees it: for each number of leaves that may trade in it, what that costs at least.
+
+    ``counts[i]`` leaves trade at a cost of at least ``costs[i, j]`` at λ_j, moving between ``low[i]`` and ``high[i]``.
+    """
+
+    row: int
+    counts: Ints
+    costs: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class PieTable:
+    """S_k(λ_j) of one pie: ``sums[k, j]``; ``least[k]``, ``most[k]`` bound the money that k trading leaves can make.
+
+    ``order[:, j]`` ranks the free leaves ``free`` by their ``costs``; ``must`` are the leaves that trade in any case,
+    ``options`` the nested pies. ``some`` says whether even k = 0 trades something.
+    """
+
+    multipliers: Floats
+    sums: Floats
+    least: Floats
+    most: Floats
+    some: bool
+    free: np.ndarray
+    must: np.ndarray
+    order: np.ndarray
+    costs: Floats
+    options: tuple[Option, ...]
+
+
+class TreeBound:
+    """Bounds of one branch: the problem with some leaves' sides ``fixed``."""
+
+    def __init__(self, problem: Problem, fixed: Fixed) -> None:
+        self.problem = problem
+        self.fixed = fixed
+        self.children = dict(zip(problem.pies, problem.children, strict=True))
+        self.tables: dict[int, PieTable] = {}
+        self.gapless = problem.min_trade <= 1
+
+    def evaluate(self, multipliers: Mapping[int, Floats]) -> float:
+        """LB of the branch with these multipliers by pie (each pie's at least one); +inf where it has no plan."""
+        for p in reversed(self.problem.pies):
+            self.tables[p] = self.table(p, np.unique(np.asarray(multipliers[p], dtype=np.float64)))
+        by_count = self.event_bounds().max(axis=1, initial=-np.inf)
+        bound = float(by_count.min(initial=np.inf))
+        base = base_cost(self.problem)
+        return bound + base - ROUNDING * (abs(base) + (abs(bound) if np.isfinite(bound) else 0.0))
+
+    def event_bounds(self) -> Floats:
+        """min_M (λ_j M + S_k(λ_j)) at the event's pie, by count k (only those that can sum up) and by j."""
+        problem = self.problem
+        table = self.tables[problem.event_row]
+        most = float(problem.received[problem.event_row])
+        least = most - problem.spare
+        low, high = np.maximum(table.least, least), np.minimum(table.most, most)
+        worst = np.minimum(np.outer(low, table.multipliers), np.outer(high, table.multipliers))
+        return np.where((low <= high)[:, None], table.sums + worst, np.inf)
+
+    def table(self, p: int, multipliers: Floats) -> PieTable:
+        """S_k(λ) of pie ``p`` for ``multipliers`` (sorted, no two equal); the tables of the pies inside it must be there."""
+        rows = self.children[p]
+        leaf = np.array([r not in self.children for r in rows])
+        leaves = rows[leaf]
+        costs, low, high, may_rest, must = self._leaves(leaves, multipliers)
+        free = np.flatnonzero(may_rest)
+        order = np.argsort(costs[free], axis=0, kind="stable")
+        ranked = np.take_along_axis(costs[free], order, axis=0)
+        sums = np.concatenate((np.zeros((1, len(multipliers))), np.cumsum(ranked, axis=0))) + costs[must].sum(axis=0)
+        least = np.concatenate(([0.0], np.cumsum(np.sort(low[free])))) + low[must].sum()
+        most = np.concatenate(([0.0], np.cumsum(-np.sort(-high[free])))) + high[must].sum()
+        some = bool(must.any())
+        options = tuple(self._option(int(c), multipliers) for c in rows[~leaf])
+        for option in options:
+            some = some or bool(len(option.counts) and option.counts[0] > 0)
+            sums, least, most = _joined(sums, least, most, option)
+        return PieTable(multipliers, sums, least, most, some, leaves[free], leaves[must], order, costs[free], options)
+
+    def _leaves(self, rows: np.ndarray, multipliers: Floats) -> tuple[Floats, Floats, Floats, np.ndarray, np.ndarray]:
+        """q_c(λ), the interval's hull, whether c may trade or not, whether it must; for the leaves ``rows``."""
+        problem = self.problem
+        floor, ceiling = problem.flow_min[rows], problem.flow_max[rows]
+        if self.gapless:
+            costs = self._cheapest(rows, multipliers, floor, ceiling)
+            open_ = np.ones(len(rows), dtype=bool)
+            return costs, floor.astype(float), ceiling.astype(float), ~open_, open_
+        state = np.array([self.fixed.get(int(r), 2) for r in rows])
+        buy_low, buy_high = np.maximum(problem.buy_min[rows], floor), np.minimum(problem.buy_max[rows], ceiling)
+        sell_low, sell_high = np.maximum(-problem.sell_max[rows], floor), np.minimum(-problem.sell_min[rows], ceiling)
+        buys = (problem.buy_max[rows] > 0) & (buy_low <= buy_high) & ((state == 2) | (state == 1))
+        sells = (problem.sell_max[rows] > 0) & (sell_low <= sell_high) & ((state == 2) | (state == -1))
+        costs = np.full((len(rows), len(multipliers)), np.inf)
+        if buys.any():
+            costs[buys] = self._cheapest(rows[buys], multipliers, buy_low[buys], buy_high[buys])
+        if sells.any():
+            sold = self._cheapest(rows[sells], multipliers, sell_low[sells], sell_high[sells])
+            costs[sells] = np.minimum(costs[sells], sold)
+        rest_allowed = ((state == 2) | (state == 0)) & (floor <= 0) & (ceiling >= 0)
+        low = np.where(sells, sell_low, buy_low).astype(float)
+        high = np.where(buys, buy_high, sell_high).astype(float)
+        return costs, low, high, rest_allowed & (buys | sells), ~rest_allowed
+
+    def _cheapest(self, rows: np.ndarray, multipliers: Floats, low: Ints, high: Ints) -> Floats:
+        """min over whole cents low ≤ x ≤ high of h_c(x) − λ x; h_c(x) = x ((x − 2 x°)/(w A°) + 2 s)."""
+        problem = self.problem
+        scale, ideal = problem.scale[rows][:, None], problem.ideal[rows][:, None]
+        tilt = (2.0 * problem.slope[rows])[:, None] - multipliers
+        felt = scale > 0
+        inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=felt)
+        low_, high_ = low[:, None].astype(float), high[:, None].astype(float)
+        vertex = np.where(felt, ideal - tilt * scale / 2.0, np.where(tilt < 0, high_, low_))
+        first = np.clip(np.floor(vertex), low_, high_)
+        second = np.clip(first + 1.0, low_, high_)
+        reach = np.where(felt, 2.0 * ideal, 0.0)
+
+        def cost(x: Floats) -> Floats:
+            return np.asarray(x * (np.where(felt, x - reach, 0.0) * inverse + np.where(felt, tilt, -multipliers)))
+
+        return np.minimum(cost(first), cost(second))
+
+    def _option(self, c: int, multipliers: Floats) -> Option:
+        """What the nested pie ``c`` costs at least, by the number of leaves that trade in it and by outer multiplier."""
+        problem, table = self.problem, self.tables[c]
+        received = float(problem.received[c])
+        low = np.maximum(table.least - received, float(problem.flow_min[c]))
+        high = np.minimum(table.most - received, float(problem.flow_max[c]))
+        counts = np.arange(len(table.sums))
+        able = ((counts > 0) | table.some) & (low <= high) & np.isfinite(table.sums).all(axis=1)
+        rests = not table.some and received == 0 and problem.flow_min[c] <= 0 <= problem.flow_max[c]
+        found, lows, highs = counts[able], low[able], high[able]
+        costs = self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
+        if len(found) > COUNTED:  # too many to tell apart: any number of leaves counts as one
+            found, costs = np.array([1]), costs.min(axis=0, keepdims=True)
+            lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
+        if rests:
+            found = np.concatenate(([0], found))
+            costs = np.concatenate((np.zeros((1, len(multipliers))), costs))
+            lows, highs = np.concatenate(([0.0], lows)), np.concatenate(([0.0], highs))
+        return Option(c, found, costs, lows, highs)
+
+    def nested_flow(self, c: int, count: int, multiplier: float) -> tuple[int, float]:
+        """The count and the flow y at which the nested pie ``c`` costs least at λ; ``count`` as its option has it."""
+        table, received = self.tables[c], float(self.problem.received[c])
+        low = np.maximum(table.least - received, float(self.problem.flow_min[c]))
+        high = np.minimum(table.most - received, float(self.problem.flow_max[c]))
+        counts = np.arange(len(table.sums))
+        able = ((counts > 0) | table.some) & (low <= high) & np.isfinite(table.sums).all(axis=1)
+        if able.sum() <= COUNTED:
+            able &= counts == count
+        values, flows = self._inner_minima(c, np.array([multiplier]), low, high, able)
+        k = int(np.argmin(values[:, 0]))
+        return int(counts[able][k]), float(flows[k, 0])
+
+    def _inner_minima(
+        self, c: int, multipliers: Floats, low: Floats, high: Floats, able: np.ndarray
+    ) -> tuple[Floats, Floats]:
+        """min_y h_c(y) − λ y + max_j (λ_j (y + R_c) + S_{k,j}) and its y, by count (of ``able``) and by λ."""
+        problem, table, received = self.problem, self.tables[c], float(self.problem.received[c])
+        low, high, sums = low[able][:, None], high[able][:, None], table.sums[able]
+        knots = _knots(table.multipliers, sums) - received
+        floor = np.clip(np.concatenate((low, knots), axis=1), low, high)
+        ceiling = np.clip(np.concatenate((knots, high), axis=1), low, high)
+        scale, ideal = float(problem.scale[c]), float(problem.ideal[c])
+        inverse = 1.0 / scale if scale > 0 else 0.0
+        own = 2.0 * float(problem.slope[c]) if scale > 0 else 0.0
+        # axes: count, outer multiplier, inner multiplier
+        slope = (own + table.multipliers)[None, None, :] - multipliers[None, :, None]
+        vertex = ideal - slope * (scale / 2.0) if scale > 0 else np.where(slope < 0, high.max(), low.min())
+        y = np.clip(vertex, floor[:, None, :], ceiling[:, None, :])
+        values = y * ((y - 2.0 * ideal) * inverse + slope) + (sums + table.multipliers * received)[:, None, :]
+        best = values.argmin(axis=2)[:, :, None]
+        return np.take_along_axis(values, best, 2)[:, :, 0], np.take_along_axis(y, best, 2)[:, :, 0]
+
+
+def _knots(multipliers: Floats, sums: Floats) -> Floats:
+    """Where the line λ_j M + S_j hands over to the next in their upper envelope, by count; λ sorted.
+
+    S is concave in λ, so every line takes its turn. Rounding may swap two knots; made monotone again, the intervals
+    between them still cover everything, which is all that the bound's validity needs.
+    """
+    knots = -np.diff(sums, axis=1) / np.diff(multipliers)
+    return np.asarray(np.maximum.accumulate(knots, axis=1))
+
+
+def _joined(sums: Floats, least: Floats, most: Floats, option: Option) -> tuple[Floats, Floats, Floats]:
+    """Tables of what was there and of a nested pie together, by the sum of their counts (min-plus convolution)."""
+    size = len(sums) + int(option.counts.max(initial=0))
+    joint = np.full((size, sums.shape[1]), np.inf)
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    for count, cost, lowest, highest in zip(option.counts, option.costs, option.low, option.high, strict=True):
+        into = slice(int(count), int(count) + len(sums))
+        np.minimum(joint[into], sums + cost, out=joint[into])
+        np.minimum(low[into], least + lowest, out=low[into])
+        np.maximum(high[into], most + highest, out=high[into])
+    return joint, low, high

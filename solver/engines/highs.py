@@ -1,0 +1,337 @@
+"""The engine HiGHS: the tree problem as one joint model. The only file that imports highspy.
+
+Without a minimum the model is a convex QP. With one it is a mixed-integer QP, which HiGHS does not solve, so J enters
+a MILP through its tangents, each in perspective form: for a leaf that trades on a side (z = 1) or not (z = 0)
+
+    t ≥ h'(x̂) x + (h(x̂) − h'(x̂) x̂) z,      h(x) = f(x) − f(0),      m z ≤ x ≤ U z,
+
+at the ends of the domain, at the ideal, and at every plan found so far; a round ends with HiGHS proposing *which*
+leaves trade. Amounts are then made exact elsewhere, and bounds recomputed elsewhere: what comes back from here is a
+proposal and a claim. Everything is scaled by the flow, not by the portfolio. Source: PROBLEM.md §2 and §4;
+perspective cuts: Frangioni and Gentile, Math. Program. 106 (2006).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+
+from solver.errors import InternalError
+from solver.problem import Floats, Ints, Problem
+from solver.rules import Budget
+
+__all__ = ["Proposal", "least_excess", "propose"]
+
+GAP = 1e-6  # HiGHS's mip_feasibility_tolerance: asking for less than it loops for ever
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What HiGHS says: the side of every row (0 at pies), a bound on J it claims, whether it was stopped.
+
+    ``sides`` is ``None`` where it found nothing; ``infeasible`` is its claim that there is nothing.
+    """
+
+    sides: Ints | None
+    bound: float
+    infeasible: bool
+    stopped: bool
+
+
+@dataclass(slots=True)
+class _Model:
+    """Columns and rows while a model is being written; a row is (lower, upper, column indices, coefficients)."""
+
+    cost: list[float] = field(default_factory=list)
+    lower: list[float] = field(default_factory=list)
+    upper: list[float] = field(default_factory=list)
+    integer: list[bool] = field(default_factory=list)
+    curvature: list[float] = field(default_factory=list)
+    rows: list[tuple[float, float, list[int], list[float]]] = field(default_factory=list)
+
+    def column(
+        self, lower: float, upper: float, cost: float = 0.0, integer: bool = False, curvature: float = 0.0
+    ) -> int:
+        self.cost.append(cost)
+        self.lower.append(lower)
+        self.upper.append(upper)
+        self.integer.append(integer)
+        self.curvature.append(curvature)
+        return len(self.cost) - 1
+
+    def row(self, lower: float, upper: float, columns: list[int], values: list[float]) -> None:
+        self.rows.append((lower, upper, columns, values))
+
+
+@dataclass(slots=True)
+class _Layout:
+    """Which columns carry what: a row's flow is the sum of ``flow[row]``; ``switch[(row, side)]`` is its z."""
+
+    unit: float  # minor units in one unit of the model's money
+    worth: float  # minor units of J in one unit of the model's objective
+    flow: dict[int, list[int]] = field(default_factory=dict)
+    switch: dict[tuple[int, int], int] = field(default_factory=dict)
+
+
+def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: int) -> Proposal:
+    """One round: the model with tangents at the flows ``points`` (one entry a row each), solved by HiGHS.
+
+    ``node_limit`` bounds the branch and bound, the same on every machine; ``budget`` bounds it by time.
+    """
+    model, layout = _Model(), _layout(problem)
+    if problem.min_trade <= 1:
+        _write_quadratic(problem, model, layout)
+    else:
+        _write_tangents(problem, model, layout, points)
+    _write_conservation(problem, model, layout)
+    status, values, bound = _run(model, budget, node_limit)
+    if values is None:
+        return Proposal(None, -np.inf, status == highspy.HighsModelStatus.kInfeasible, _was_stopped(status))
+    base = _base(problem)
+    return Proposal(_sides(problem, layout, values), bound * layout.worth + base, False, _was_stopped(status))
+
+
+def least_excess(problem: Problem, budget: Budget, node_limit: int) -> tuple[Ints, int] | None:
+    """Stage 2: how much each retired row keeps beyond its ideal where that can not be 0, and a bound on the sum.
+
+    Returns the excess by row and HiGHS's lower bound (both minor units), or ``None`` where it found no plan.
+    """
+    model, layout = _Model(), _layout(problem)
+    layout.worth = layout.unit
+    retired = np.flatnonzero((problem.keep >= 0) & (problem.flow_min < 0))
+    _write_switches(problem, model, layout)
+    excess = {}
+    for row in retired:
+        excess[int(row)] = model.column(0.0, np.inf, cost=1.0)
+        above = float(problem.keep[row] - problem.value[row]) / layout.unit
+        columns = layout.flow.get(int(row)) or [_pie_column(problem, model, layout, int(row))]
+        model.row(-np.inf, above, [*columns, excess[int(row)]], [1.0] * len(columns) + [-1.0])
+    _write_conservation(problem, model, layout)
+    _, values, bound = _run(model, budget, node_limit)
+    if values is None:
+        return None
+    kept: Ints = np.zeros(len(problem.value), dtype=np.int64)
+    for row, column in excess.items():
+        kept[row] = round(float(values[column]) * layout.unit)
+    return kept, int(np.ceil(bound * layout.unit - 1e-3))
+
+
+def _base(problem: Problem) -> float:
+    """J where nothing trades: what HiGHS's objective leaves out."""
+    felt = problem.scale > 0
+    ideal = problem.ideal[felt]
+    return float((ideal * (ideal / problem.scale[felt] - 2.0 * problem.slope[felt])).sum())
+
+
+def _layout(problem: Problem) -> _Layout:
+    leaves = problem.leaves
+    moved = np.abs(problem.ideal[leaves])
+    unit = max(1.0, float(problem.min_trade), float(moved.max(initial=0.0)))
+    felt = problem.scale[leaves][problem.scale[leaves] > 0]
+    return _Layout(unit, max(unit * unit / float(np.median(felt)) if len(felt) else unit, 1e-9))
+
+
+def _term(problem: Problem, layout: _Layout, row: int) -> tuple[float, float]:
+    """a, b of the row's term of J in the model's units: a x² + b x; zeros where J does not feel it."""
+    scale = float(problem.scale[row])
+    if scale <= 0:
+        return 0.0, 0.0
+    linear = 2.0 * float(problem.slope[row]) - 2.0 * float(problem.ideal[row]) / scale
+    return layout.unit**2 / scale / layout.worth, linear * layout.unit / layout.worth
+
+
+def _write_quadratic(problem: Problem, model: _Model, layout: _Layout) -> None:
+    for row in problem.leaves:
+        a, b = _term(problem, layout, int(row))
+        low, high = problem.flow_min[row] / layout.unit, problem.flow_max[row] / layout.unit
+        layout.flow[int(row)] = [model.column(low, high, b, curvature=2.0 * a)]
+    for p in problem.pies[1:]:
+        a, b = _term(problem, layout, p)
+        column = _pie_column(problem, model, layout, p)
+        model.cost[column], model.curvature[column] = b, 2.0 * a
+
+
+def _pie_column(problem: Problem, model: _Model, layout: _Layout, p: int) -> int:
+    low, high = problem.flow_min[p] / layout.unit, problem.flow_max[p] / layout.unit
+    layout.flow[p] = [model.column(low, high)]
+    return layout.flow[p][0]
+
+
+def _write_switches(problem: Problem, model: _Model, layout: _Layout) -> None:
+    """Leaves that may trade: x on each side behind a binary z, within m z ≤ |x| ≤ U z, at most one side."""
+    unit = layout.unit
+    for row in map(int, problem.leaves):
+        layout.flow[row] = []
+        sides = []
+        for side, least, most in (
+            (1, problem.buy_min[row], problem.buy_max[row]),
+            (-1, problem.sell_min[row], problem.sell_max[row]),
+        ):
+            if most == 0:
+                continue
+            x = model.column(*sorted((0.0, side * float(most) / unit)))
+            z = model.column(0.0, 1.0, integer=True)
+            layout.flow[row].append(x)
+            layout.switch[row, side] = z
+            model.row(0.0, np.inf, [x, z], [float(side), -float(least) / unit])
+            model.row(-np.inf, 0.0, [x, z], [float(side), -float(most) / unit])
+            sides.append(z)
+        if len(sides) == 2:
+            model.row(-np.inf, 1.0, sides, [1.0, 1.0])
+        if problem.flow_max[row] < 0:  # a retired slice that must go below what it holds
+            model.row(-np.inf, float(problem.flow_max[row]) / unit, layout.flow[row], [1.0] * len(layout.flow[row]))
+    _write_count(problem, model, layout)
+
+
+def _write_count(problem: Problem, model: _Model, layout: _Layout) -> None:
+    """At most ⌊money / m⌋ slices can trade on a one-sided event: what keeps near-equal slices from exploding."""
+    money = abs(int(problem.received.sum())) + problem.spare
+    one_sided = len({side for _, side in layout.switch}) == 1
+    whole = bool((problem.sell_max[problem.leaves] < problem.min_trade).any()) and not problem.buy_max.any()
+    if one_sided and not whole:
+        columns = list(layout.switch.values())
+        model.row(-np.inf, float(money // problem.min_trade), columns, [1.0] * len(columns))
+
+
+def _write_tangents(problem: Problem, model: _Model, layout: _Layout, points: list[Ints]) -> None:
+    _write_switches(problem, model, layout)
+    for row in map(int, problem.leaves):
+        a, b = _term(problem, layout, row)
+        if a == 0.0:
+            continue
+        for (x, side), (least, most) in zip(
+            [(c, s) for c, s in zip(layout.flow[row], [s for s in (1, -1) if (row, s) in layout.switch], strict=True)],
+            [_domain(problem, row, s) for s in (1, -1) if (row, s) in layout.switch],
+            strict=True,
+        ):
+            at = {least, most, min(max(float(problem.ideal[row]), least), most)}
+            at |= {min(max(float(flows[row]), least), most) for flows in points}
+            t = model.column(-np.inf, np.inf, cost=1.0)
+            for point in sorted(at):
+                tangent = point / layout.unit
+                model.row(0.0, np.inf, [t, x, layout.switch[row, side]], [1.0, -(2 * a * tangent + b), a * tangent**2])
+    for p in problem.pies[1:]:
+        a, b = _term(problem, layout, p)
+        y = _pie_column(problem, model, layout, p)
+        if a == 0.0:
+            continue
+        t = model.column(-np.inf, np.inf, cost=1.0)
+        m, ideal = float(problem.min_trade), float(problem.ideal[p])
+        at = {float(problem.flow_min[p]), 0.0, ideal, float(problem.flow_max[p]), ideal - m, ideal + m, ideal / 2}
+        at |= {float(flows[p]) for flows in points}
+        for point in sorted(at):
+            tangent = point / layout.unit
+            model.row(-a * tangent**2, np.inf, [t, y], [1.0, -(2 * a * tangent + b)])
+
+
+def _domain(problem: Problem, row: int, side: int) -> tuple[float, float]:
+    if side > 0:
+        return float(problem.buy_min[row]), float(problem.buy_max[row])
+    return -float(problem.sell_max[row]), -float(problem.sell_min[row])
+
+
+def _write_conservation(problem: Problem, model: _Model, layout: _Layout) -> None:
+    """Σ_c y_c − y_p = R_p at every pie; at the event's, less the cash that may be left."""
+    for p, rows in zip(problem.pies, problem.children, strict=True):
+        columns = [column for c in rows for column in layout.flow.get(int(c), [])]
+        values = [1.0] * len(columns)
+        if p != problem.event_row:
+            columns += layout.flow.get(p) or [_pie_column(problem, model, layout, p)]
+            values += [-1.0]
+        most = float(problem.received[p]) / layout.unit
+        spare = problem.spare / layout.unit if p == problem.event_row else 0.0
+        model.row(most - spare, most, columns, values)
+
+
+def _sides(problem: Problem, layout: _Layout, values: Floats) -> Ints:
+    sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
+    if problem.min_trade <= 1:
+        for row in map(int, problem.leaves):
+            sides[row] = int(np.sign(np.rint(values[layout.flow[row][0]] * layout.unit)))
+        return sides
+    for (row, side), column in layout.switch.items():
+        if values[column] > 0.5:
+            sides[row] = side
+    return sides
+
+
+def _run(
+    model: _Model, budget: Budget, node_limit: int
+) -> tuple[highspy.HighsModelStatus, Floats | None, float]:
+    """Pass the model, run, and check both statuses; values are ``None`` where there is no solution to speak of."""
+    engine = _engine()
+    engine.clearModel()
+    if engine.passModel(_as_highs(model)) == highspy.HighsStatus.kError:
+        raise InternalError("HiGHS refused the model")
+    quadratic = any(model.curvature)
+    if quadratic:
+        engine.passHessian(_hessian(model))
+    engine.setOptionValue("time_limit", max(0.001, min(1e6, budget.seconds_left())))
+    engine.setOptionValue("mip_max_nodes", node_limit)
+    budget.on_cancel(engine.cancelSolve)
+    try:
+        ran = highspy.HighsStatus.kError if budget.cancelled else engine.run()
+    finally:
+        budget.on_cancel(None)
+    status = engine.getModelStatus()
+    info = engine.getInfo()
+    found = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
+    if ran == highspy.HighsStatus.kError or not found:
+        return status, None, -np.inf
+    values = np.array(engine.getSolution().col_value)
+    bound = info.objective_function_value if quadratic or not any(model.integer) else info.mip_dual_bound
+    return status, values, float(bound)
+
+
+def _was_stopped(status: highspy.HighsModelStatus) -> bool:
+    return status in (
+        highspy.HighsModelStatus.kTimeLimit,
+        highspy.HighsModelStatus.kInterrupt,
+        highspy.HighsModelStatus.kSolutionLimit,
+        highspy.HighsModelStatus.kIterationLimit,
+    )
+
+
+def _engine() -> highspy.Highs:
+    """This thread's Highs: making one costs ten times what passing it a model does."""
+    engine = getattr(_local, "engine", None)
+    if engine is None:
+        engine = highspy.Highs()
+        engine.setOptionValue("output_flag", False)
+        engine.setOptionValue("threads", 1)
+        engine.setOptionValue("random_seed", 0)
+        engine.setOptionValue("mip_rel_gap", GAP)
+        engine.setOptionValue("mip_abs_gap", GAP)
+        engine.HandleUserInterrupt = True
+        _local.engine = engine
+    return engine
+
+
+def _as_highs(model: _Model) -> highspy.HighsLp:
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(model.cost), len(model.rows)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = np.array(model.cost), np.array(model.lower), np.array(model.upper)
+    lp.row_lower_ = np.array([row[0] for row in model.rows])
+    lp.row_upper_ = np.array([row[1] for row in model.rows])
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_ = np.concatenate(([0], np.cumsum([len(row[2]) for row in model.rows]))).astype(np.int32)
+    lp.a_matrix_.index_ = np.array([i for row in model.rows for i in row[2]], dtype=np.int32)
+    lp.a_matrix_.value_ = np.array([v for row in model.rows for v in row[3]], dtype=np.float64)
+    if any(model.integer):
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[integer] for integer in model.integer]
+    return lp
+
+
+def _hessian(model: _Model) -> highspy.HighsHessian:
+    hessian = highspy.HighsHessian()
+    hessian.dim_ = len(model.curvature)
+    hessian.format_ = highspy.HessianFormat.kTriangular
+    hessian.start_ = np.arange(len(model.curvature) + 1, dtype=np.int32)
+    hessian.index_ = np.arange(len(model.curvature), dtype=np.int32)
+    hessian.value_ = np.array(model.curvature)
+    return hessian

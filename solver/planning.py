@@ -1,0 +1,126 @@
+"""The pipeline, readable as a table of contents: one account, one event, the provably nearest realisable trades.
+
+    understand   the event, against the portfolio                   situations.py, targets.py
+    build        the waist: arrays of one tree problem               problem.py, ideal.py
+    round        the ideal; where that is realisable it is optimal   cents.py
+    decide       the cash that may be left                           cash.py
+    search       who trades, exact cents, evidence                   search.py: engines/highs.py, cents.py, prover.py
+    certify      rules in integers, J, the recomputed bound          certificate.py
+    report       orders, nodes, reasons, cash                        report.py, reasons.py
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from solver.bound import Branch
+from solver.cash import CashStage, decide_cash
+from solver.cents import exact_trades
+from solver.certificate import Findings, certify
+from solver.events import Event
+from solver.plan import BoundSource, Infeasible, Limit, Plan, Quality
+from solver.portfolio import Portfolio
+from solver.problem import Ints, Problem, build_problem
+from solver.prover import incumbent_of, prove
+from solver.report import Proved, in_listed_order, report
+from solver.rules import Budget, Engine, Rules
+from solver.search import Outcome, search
+from solver.situations import understand
+
+__all__ = ["check_request", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The trades chosen, by row, for the problem of one cash case, and the search behind them."""
+
+    outcome: Outcome
+    trades: Ints
+    stage: CashStage
+
+
+def plan(
+    portfolio: Portfolio,
+    event: Event,
+    rules: Rules | None = None,
+    engine: Engine = Engine.AUTO,
+    budget: Budget | None = None,
+) -> Plan | Infeasible:
+    """Plan one event of one account.
+
+    Minimises, in this order, cash left over, what retired slices keep beyond the ideal, and the tracking error J
+    above the ideal's, over all whole-cent trades that obey the event's direction and ``rules``.
+
+    Raises
+    ------
+    InvalidRequest
+        naming every field at fault. More than the account holds, or no time left, is an ``Infeasible`` answer.
+    """
+    rules, budget = rules or Rules(), budget or Budget()
+    understood = understand(portfolio, event, rules)
+    if isinstance(understood, Infeasible):
+        return understood
+    problem = build_problem(understood.situation)
+    answer = _solve(problem, engine, budget)
+    if answer is None:
+        return Infeasible("OUT_OF_TIME", ())
+    trades = in_listed_order(answer.outcome.problem, answer.trades)
+    return report(understood, answer.outcome.problem, trades, _certified(answer, trades, engine, budget))
+
+
+def check_request(portfolio: Portfolio, event: Event, rules: Rules | None = None) -> None:
+    """Validate everything and solve nothing; raises ``InvalidRequest`` as ``plan`` would."""
+    understood = understand(portfolio, event, rules or Rules())
+    if not isinstance(understood, Infeasible):
+        build_problem(understood.situation)
+
+
+def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | None:
+    if engine is Engine.AUTO:
+        rounded = _rounded_ideal(problem)
+        if rounded is not None:
+            return rounded
+    stage = decide_cash(problem)
+    outcomes = [search(case, budget) for case in stage.cases]
+    found = [o for o in outcomes if o.incumbent is not None]
+    if not found:
+        return None
+    best = min(found, key=lambda o: (o.excess, o.incumbent.error if o.incumbent else np.inf))
+    assert best.incumbent is not None
+    if len(found) > 1:  # the bound of a tie between cases is the least of theirs; a proof of each is not kept
+        stage = replace(stage, exact=False)
+    return _Answer(best, best.incumbent.trades, stage)
+
+
+def _rounded_ideal(problem: Problem) -> _Answer | None:
+    """The ideal in whole cents, if every rule allows it: then J ≤ ρ and LB = 0 is all the proof there need be."""
+    held = problem.retired_within(0)
+    trades = exact_trades(held, None)
+    if trades is None or not problem.realises(trades):
+        return None
+    incumbent = incumbent_of(problem, trades)
+    outcome = Outcome(problem, incumbent)
+    if problem.rounding_slack > 1.0:
+        outcome.branches = tuple(prove(held, incumbent, Budget(), 1).branches)
+    return _Answer(outcome, trades, CashStage((problem,), True))
+
+
+def _certified(answer: _Answer, trades: Ints, engine: Engine, budget: Budget) -> Proved:
+    """What the checker confirms; where it can not, the engine's claim stands in its name."""
+    outcome = answer.outcome
+    findings = certify(outcome.problem, answer.stage.exact, trades, outcome.excess_bound, outcome.branches)
+    branches: tuple[Branch, ...] = outcome.branches
+    if findings.optimal:
+        return Proved(findings, Quality.OPTIMAL, Limit.NONE, BoundSource.RECOMPUTED, engine, branches, outcome.rounds)
+    limit = Limit.CANCELLED if budget.cancelled else Limit.TIME if budget.exhausted else Limit.WORK
+    source = BoundSource.RECOMPUTED
+    if outcome.engine_bound > findings.lower_bound and not outcome.stopped:
+        source, limit = BoundSource.ENGINE, Limit.NONE
+        findings = _claimed(findings, outcome.engine_bound)
+    return Proved(findings, Quality.FEASIBLE, limit, source, engine, branches, outcome.rounds)
+
+
+def _claimed(findings: Findings, bound: float) -> Findings:
+    return replace(findings, lower_bound=min(bound, findings.tracking_error))

@@ -1,0 +1,259 @@
+"""Looks for evidence: multipliers and branches under which ``bound.py`` proves a plan optimal.
+
+Nothing here is trusted. The search starts from the plan's own marginals, finds the relaxed solution behind the
+present bound, adds for every pie the multiplier that is best just there (a cutting plane), and, where that does
+not close the gap, fixes the slice about which the relaxation is least decided on one side or off. Relaxed
+solutions also suggest which leaves might trade instead; a better plan found on the way replaces the one to prove.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from solver.bound import Branch, PieTable, TreeBound
+from solver.cents import exact_trades, leaf_intervals, marginals, tracking_error
+from solver.problem import Floats, Ints, Problem
+from solver.rules import Budget
+
+__all__ = ["Incumbent", "Proof", "incumbent_of", "proof_goal", "prove"]
+
+ROUNDS = 10  # cutting planes in one branch before it is split
+ZOOMS = 7  # refinements of one multiplier, each to a fifth of the bracket
+GRID = np.concatenate((-(4.0 ** -np.arange(0.0, 9.0)), [0.0], 4.0 ** -np.arange(8.0, -1.0, -1.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The best plan so far: trades by leaf, flows by row, J."""
+
+    trades: Ints
+    flows: Ints
+    error: float
+
+
+@dataclass(slots=True)
+class Proof:
+    """The least bound of all branches, the branches themselves, and the best plan seen."""
+
+    incumbent: Incumbent
+    bound: float = -np.inf
+    branches: list[Branch] = field(default_factory=list)
+
+
+def proof_goal(problem: Problem, error: float) -> float:
+    """The bound from which a plan of tracking error J is OPTIMAL: J − ρ, or J itself where ρ > 1."""
+    slack = problem.rounding_slack
+    return error - (slack if slack <= 1.0 else 1e-9 * max(1.0, error))
+
+
+def incumbent_of(problem: Problem, trades: Ints) -> Incumbent:
+    """``trades`` with their flows and J."""
+    flows = problem.flows(trades)
+    return Incumbent(trades, flows, tracking_error(problem, flows))
+
+
+def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: int) -> Proof:
+    """Best-first search over fixed leaves until every branch's bound reaches the goal, or the budget ends."""
+    proof = Proof(incumbent)
+    done: list[tuple[float, Branch]] = []
+    queue: list[tuple[float, int, Branch]] = []
+    first = Branch((), _first_multipliers(problem, incumbent))
+    bound, first, split = _tighten(problem, first, proof, budget)
+    heapq.heappush(queue, (bound, 0, first))
+    splits = {(): split}
+    count = 1
+    while queue:
+        bound, _, branch = queue[0]
+        split = splits.get(branch.path)
+        if bound >= proof_goal(problem, proof.incumbent.error) or split is None:
+            done.append((bound, heapq.heappop(queue)[2]))
+            continue
+        if count >= max_branches or budget.exhausted:
+            break
+        heapq.heappop(queue)
+        for side in _sides(problem, split):
+            child = Branch((*branch.path, (split, side)), branch.multipliers)
+            bound, child, splits[child.path] = _tighten(problem, child, proof, budget)
+            heapq.heappush(queue, (bound, count, child))
+            count += 1
+    done += [(bound, branch) for bound, _, branch in queue]
+    proof.bound = max(0.0, min(bound for bound, _ in done))
+    proof.branches = [branch for _, branch in done]
+    return proof
+
+
+def _sides(problem: Problem, leaf: int) -> Iterator[int]:
+    if problem.buy_max[leaf] > 0:
+        yield 1
+    if problem.sell_max[leaf] > 0:
+        yield -1
+    yield 0
+
+
+def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floats]:
+    """Each pie's marginal in the incumbent, and a geometric fan around it."""
+    low, high = leaf_intervals(problem, np.sign(incumbent.trades))
+    exact: dict[int, tuple[float, float]] = {}
+    for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
+        up, down = marginals(problem, rows, incumbent.flows, low, high)
+        for i, c in enumerate(rows):
+            if c in exact:
+                below = exact[int(c)]
+                up[i] += below[1]
+                down[i] -= below[0]
+        exact[p] = (-float(down.min()), float(up.min()))
+    chosen: dict[int, Floats] = {}
+    centre: dict[int, float] = {}
+    for p, rows in zip(problem.pies, problem.children, strict=True):
+        least, most = exact[p]
+        if p == problem.event_row:
+            wanted = 0.0 if problem.spare else (least + most) / 2.0
+        else:
+            off = float(problem.deviation(incumbent.flows)[p])
+            scale = float(problem.scale[p])
+            own = 2.0 * (off / scale + float(problem.slope[p])) if scale > 0 else 0.0
+            wanted = centre[int(problem.parent[p])] - own
+        if not np.isfinite(wanted):
+            wanted = least if np.isfinite(least) else most if np.isfinite(most) else 0.0
+        centre[p] = float(min(max(wanted, least), most)) if least <= most else wanted
+        felt = problem.scale[rows][problem.scale[rows] > 0]
+        span = 2.0 * max(problem.min_trade, 1) / float(np.median(felt)) if len(felt) else 1.0
+        chosen[p] = np.unique(np.concatenate((centre[p] + span * GRID, [0.0] if problem.spare else [])))
+    return chosen
+
+
+def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> tuple[float, Branch, int | None]:
+    """Raise the branch's bound by cutting planes; also the leaf to split on should that not be enough."""
+    multipliers = dict(branch.multipliers)
+    tree = TreeBound(problem, dict(branch.path))
+    best, split = -np.inf, None
+    for _ in range(ROUNDS):
+        bound = tree.evaluate(multipliers)
+        stalled = bound <= best + 0.02 * (proof_goal(problem, proof.incumbent.error) - best)
+        best = max(best, bound)
+        if best >= proof_goal(problem, proof.incumbent.error) or not np.isfinite(best):
+            break
+        added, split, sides = _relaxed(tree, dict(branch.path))
+        _try(problem, sides, proof)
+        if stalled or budget.exhausted or not added:
+            break
+        for p, fresh in added.items():
+            multipliers[p] = np.unique(np.append(multipliers[p], fresh))
+    return best, Branch(branch.path, multipliers), split
+
+
+def _try(problem: Problem, sides: Ints, proof: Proof) -> None:
+    """Make a plan of the relaxed solution's choice of leaves, and keep it if it is better."""
+    trades = exact_trades(problem, sides)
+    if trades is None:
+        return
+    found = incumbent_of(problem, trades)
+    if found.error < proof.incumbent.error * (1 - 1e-12):
+        proof.incumbent = found
+
+
+def _relaxed(tree: TreeBound, fixed: dict[int, int]) -> tuple[dict[int, list[float]], int | None, Ints]:
+    """Behind the bound: the best new multiplier of every pie, the least decided leaf, who trades on which side."""
+    problem = tree.problem
+    event = problem.event_row
+    bounds = tree.event_bounds()
+    k = int(bounds.max(axis=1).argmin())
+    received = float(problem.received[event])
+    stack = [(event, k, received - problem.spare, received)]
+    added: dict[int, list[float]] = {}
+    sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
+    undecided: list[tuple[float, int]] = []
+    while stack:
+        p, k, least, most = stack.pop()
+        multiplier, fresh = _best_multiplier(tree, p, k, least, most)
+        if fresh:
+            added[p] = [multiplier]
+        table = tree.table(p, np.array([multiplier]))
+        chosen, inner = _choice(table, k)
+        for c in chosen:
+            sides[c] = _cheaper_side(tree, c, multiplier)
+        for c, count in inner:
+            count, flow = tree.nested_flow(c, count, multiplier)
+            money = flow + float(problem.received[c])
+            stack.append((c, count, money, money))
+        undecided += _undecided(table, len(chosen) - len(table.must), tree, fixed)
+    split = min(undecided)[1] if undecided else None
+    return added, split, sides
+
+
+def _choice(table: PieTable, k: int) -> tuple[list[int], list[tuple[int, int]]]:
+    """Which leaves trade, and how many in each nested pie, where S_k is attained (``table`` has one multiplier)."""
+    ranked = table.costs[table.order[:, 0], 0]
+    best = np.concatenate(([0.0], np.cumsum(ranked)))
+    steps = []
+    for option in table.options:
+        joint = np.full(len(best) + int(option.counts.max(initial=0)), np.inf)
+        taken = np.zeros(len(joint), dtype=np.int64)
+        for i, count in enumerate(option.counts):
+            into = slice(int(count), int(count) + len(best))
+            better = best + option.costs[i, 0] < joint[into]
+            joint[into] = np.where(better, best + option.costs[i, 0], joint[into])
+            taken[into] = np.where(better, i, taken[into])
+        steps.append((option, taken))
+        best = joint
+    inner = []
+    for option, taken in reversed(steps):
+        count = int(option.counts[taken[k]])
+        k -= count
+        if option.low[taken[k + count]] or option.high[taken[k + count]] or count:
+            inner.append((option.row, count))
+    leaves = [*table.must.tolist(), *table.free[table.order[:k, 0]].tolist()]
+    return leaves, inner
+
+
+def _undecided(table: PieTable, k: int, tree: TreeBound, fixed: dict[int, int]) -> list[tuple[float, int]]:
+    """Leaves by how little decides between trading and not: the distance to the slice on the other side of rank k."""
+    if tree.gapless:
+        return []
+    found = []
+    order, costs = table.order[:, 0], table.costs[:, 0]
+    for rank, i in enumerate(order):
+        other = k if rank < k else k - 1
+        rival = costs[order[other]] if 0 <= other < len(order) else 0.0
+        leaf = int(table.free[i])
+        if leaf not in fixed:
+            found.append((abs(float(costs[i] - rival)), leaf))
+    return found
+
+
+def _cheaper_side(tree: TreeBound, leaf: int, multiplier: float) -> int:
+    problem = tree.problem
+    side = tree.fixed.get(leaf, 2)
+    if side != 2:
+        return side
+    if problem.buy_max[leaf] == 0:
+        return -1
+    if problem.sell_max[leaf] == 0:
+        return 1
+    wanted = float(problem.ideal[leaf]) + float(problem.scale[leaf]) * (multiplier / 2.0 - float(problem.slope[leaf]))
+    return 1 if wanted > 0 else -1
+
+
+def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float) -> tuple[float, bool]:
+    """The λ where min(λ·least, λ·most) + S_k(λ), concave in λ, is greatest, and whether the table lacks it."""
+
+    def value(at: Floats, sums: Floats) -> Floats:
+        return np.asarray(np.minimum(at * least, at * most) + sums)
+
+    table = tree.tables[p]
+    at = table.multipliers
+    known = value(at, table.sums[k])
+    for _ in range(ZOOMS):
+        j = int(np.argmax(known))
+        span = float(at[-1] - at[0]) or 1.0
+        left = float(at[j - 1]) if j > 0 else float(at[j]) - 4.0 * span
+        right = float(at[j + 1]) if j + 1 < len(at) else float(at[j]) + 4.0 * span
+        at = np.unique(np.append(np.linspace(left, right, 11), at[j]))
+        known = value(at, tree.table(p, at).sums[k])
+    found = float(at[int(np.argmax(known))])
+    gain = float(known.max()) - float(value(table.multipliers, table.sums[k]).max())
+    return found, gain > 1e-12 * max(1.0, abs(float(known.max())))

@@ -1,0 +1,215 @@
+"""From trades by row to the plan that a caller reads: orders, nodes, cash, certificate, the portfolio afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver import SOLVER_VERSION
+from solver.bound import Branch
+from solver.certificate import Findings
+from solver.plan import (
+    BoundSource,
+    CashFlow,
+    Certificate,
+    Evidence,
+    Limit,
+    Node,
+    Order,
+    OrderPart,
+    Plan,
+    Quality,
+    Side,
+)
+from solver.portfolio import Holding, Pie, Portfolio, Slice
+from solver.problem import Ints, Problem
+from solver.reasons import explain, explain_liquidated
+from solver.rules import Engine
+from solver.situations import Understood
+
+__all__ = ["Proved", "in_listed_order", "report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The checker's findings, what they amount to, and the evidence behind them."""
+
+    findings: Findings
+    quality: Quality
+    limit: Limit
+    bound_source: BoundSource
+    engine: Engine
+    branches: tuple[Branch, ...]
+    rounds: int
+
+
+def in_listed_order(problem: Problem, trades: Ints) -> Ints:
+    """Stage 4, ties: among slices alike in target, value and all below them the earlier listed trades more.
+
+    Slices that are alike may swap what they trade without changing anything else, so each group of twins is sorted.
+    """
+    tree = problem.tree
+    signature: dict[int, object] = {}
+    arranged = trades.copy()
+    for p in reversed(tree.below(problem.event_row)):
+        if not tree.children[p]:
+            signature[p] = (tree.weight[p], tree.value[p])
+            continue
+        twins: dict[object, list[int]] = {}
+        for c in tree.children[p]:
+            twins.setdefault(signature[c], []).append(c)
+        for group in twins.values():
+            if len(group) > 1:
+                _sort_twins(problem, arranged, group)
+        signature[p] = (tree.weight[p], int(problem.received[p]), tuple(signature[c] for c in tree.children[p]))
+    return arranged
+
+
+def _sort_twins(problem: Problem, trades: Ints, group: list[int]) -> None:
+    blocks = []
+    for c in group:
+        rows = problem.tree.below(c)
+        block = trades[rows.start : rows.stop].copy()
+        blocks.append((-abs(int(block.sum())), -int(np.abs(block).sum()), (-block).tolist(), block))
+    blocks.sort(key=lambda b: b[:3])
+    for c, (_, _, _, block) in zip(group, blocks, strict=True):
+        rows = problem.tree.below(c)
+        trades[rows.start : rows.stop] = block
+
+
+def report(understood: Understood, problem: Problem, trades: Ints, proved: Proved) -> Plan:
+    """The plan for ``trades`` (one entry a row, minor units)."""
+    after = _values_after(problem, trades)
+    cash = _cash_flow(understood, trades)
+    return Plan(
+        cash=cash,
+        orders=_orders(understood, problem, trades),
+        nodes=_nodes(understood, problem, trades, after),
+        certificate=_certificate(problem, proved),
+        portfolio_after=_portfolio_after(understood.portfolio, problem, after, cash.after),
+        rounds=proved.rounds,
+    )
+
+
+def _values_after(problem: Problem, trades: Ints) -> list[int]:
+    tree = problem.tree
+    after = [v if not c else 0 for v, c in zip(tree.value, tree.children, strict=True)]
+    for row in range(len(after) - 1, 0, -1):
+        after[row] += int(trades[row])
+        after[tree.parent[row]] += after[row]
+    return after
+
+
+def _liquidated(understood: Understood) -> int:
+    return sum(sold.value for sold in understood.changed.liquidated) if understood.changed else 0
+
+
+def _cash_flow(understood: Understood, trades: Ints) -> CashFlow:
+    bought, sold = int(trades[trades > 0].sum()), -int(trades[trades < 0].sum()) + _liquidated(understood)
+    before, received, paid = understood.portfolio.cash, understood.received_cash, understood.paid_out
+    return CashFlow(before, received, paid, bought, sold, before + received - paid - bought + sold)
+
+
+def _orders(understood: Understood, problem: Problem, trades: Ints) -> tuple[Order, ...]:
+    tree, event_id = problem.tree, understood.event_id
+    found: list[tuple[Side, str, str, int, bool]] = []
+    if understood.changed:
+        for sold in understood.changed.liquidated:
+            found.append((Side.SELL, sold.security_id, sold.slice_id, sold.value, True))
+    for side in (Side.SELL, Side.BUY):
+        for row in np.flatnonzero(trades < 0 if side is Side.SELL else trades > 0).tolist():
+            amount = abs(int(trades[row]))
+            closes = side is Side.SELL and amount == tree.value[row]
+            found.append((side, tree.security_ids[row], tree.slice_ids[row], amount, closes))
+    return tuple(
+        Order(i + 1, security, side, amount, closes, (OrderPart(slice_id, amount, event_id),))
+        for i, (side, security, slice_id, amount, closes) in enumerate(found)
+    )
+
+
+def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[int]) -> tuple[Node, ...]:
+    """One node a row; slices that were liquidated and left the tree follow at the end of the pie that lost them."""
+    tree, changed = problem.tree, understood.changed
+    reasons = explain(problem, trades, problem.flows(trades), understood)
+    ideal = problem.ideal.tolist()
+    gone = {sold.slice_id: sold for sold in changed.liquidated} if changed else {}
+    rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)}
+    tail: dict[int, list[Node]] = {}
+    for sold in gone.values():
+        if sold.slice_id not in rows:
+            end = tree.below(rows[sold.pie_id]).stop
+            node = Node(sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explain_liquidated(sold, understood))
+            tail.setdefault(end, []).append(node)
+    proceeds = _proceeds(problem)
+    nodes: list[Node] = []
+    for row, slice_id in enumerate(tree.slice_ids):
+        nodes += tail.get(row, [])
+        before = tree.value[row] + proceeds.get(row, 0)
+        wanted = ideal[row]
+        if slice_id in gone and not tree.children[row]:
+            before, wanted = gone[slice_id].value, -float(gone[slice_id].value)
+        elif row == problem.event_row and not proceeds:
+            wanted = float(problem.received[row]) if problem.received[row] else 0.0
+        nodes.append(Node(slice_id, before, wanted, after[row] - before, after[row], reasons[row]))
+    return tuple(nodes + tail.get(len(tree.slice_ids), []))
+
+
+def _proceeds(problem: Problem) -> dict[int, int]:
+    """What liquidations left in each pie and below it: part of the pies' value before (V_p still counts R_p)."""
+    found: dict[int, int] = {}
+    if not problem.situation.from_liquidation:
+        return found
+    for row, amount in problem.situation.received.items():
+        while row != -1:
+            found[row] = found.get(row, 0) + amount
+            row = problem.tree.parent[row]
+    return found
+
+
+def _certificate(problem: Problem, proved: Proved) -> Certificate:
+    findings = proved.findings
+    return Certificate(
+        quality=proved.quality,
+        limit=proved.limit,
+        engine=proved.engine.value,
+        solver_version=SOLVER_VERSION,
+        cash_left=findings.cash_left,
+        retired_excess=findings.retired_excess,
+        tracking_error=findings.tracking_error,
+        lower_bound=findings.lower_bound,
+        rounding_slack=findings.rounding_slack,
+        bound_source=proved.bound_source,
+        evidence=_evidence(problem, proved.branches),
+    )
+
+
+def _evidence(problem: Problem, branches: tuple[Branch, ...]) -> tuple[Evidence, ...]:
+    ids = problem.tree.slice_ids
+    mark = {1: "+", -1: "-", 0: "0"}
+    return tuple(
+        Evidence(
+            branch=number,
+            slice_id=ids[p],
+            trading=-1,
+            multipliers=tuple(branch.multipliers[p].tolist()),
+            fixed=tuple(mark[side] + ids[row] for row, side in branch.path),
+        )
+        for number, branch in enumerate(branches)
+        for p in sorted(branch.multipliers)
+    )
+
+
+def _portfolio_after(portfolio: Portfolio, problem: Problem, after: list[int], cash: int) -> Portfolio:
+    rows = iter(range(1, len(after)))
+
+    def rebuilt(pie: Pie) -> Pie:
+        slices = []
+        for child in pie.slices:
+            row = next(rows)
+            content = child.content
+            new = Holding(content.security_id, after[row]) if isinstance(content, Holding) else rebuilt(content)
+            slices.append(Slice(child.slice_id, child.target_weight, new))
+        return Pie(tuple(slices), pie.weight_total)
+
+    return Portfolio(rebuilt(portfolio.root), cash, portfolio.currency_code, portfolio.portfolio_id, portfolio.version)

@@ -1,0 +1,168 @@
+"""Stages 2 and 3 of one cash case: a start plan, then rounds of proposing (HiGHS), making exact, and proving.
+
+A plan that is feasible in integers exists before HiGHS is asked for the first time, wherever one of the simple
+guesses can be made to sum up; from then on the search may be stopped at any moment and has something to return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.bound import Branch
+from solver.cents import exact_trades, retired_excess
+from solver.engines import highs
+from solver.problem import Ints, Problem
+from solver.prover import Incumbent, Proof, incumbent_of, proof_goal, prove
+from solver.rules import Budget
+
+__all__ = ["Outcome", "search"]
+
+MAX_ROUNDS = 4
+NODES_FIRST, NODES_LATER = 500, 20_000  # HiGHS's branch and bound, first round and later ones
+BRANCHES_FIRST = 40
+STARTS = 6  # start plans compared, fewer where trees are large
+LARGE = 400
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The best plan of a case (``None``: nothing found), what bounds it, and what HiGHS claims."""
+
+    problem: Problem
+    incumbent: Incumbent | None
+    excess: int = 0
+    excess_bound: int = 0
+    branches: tuple[Branch, ...] = ()
+    engine_bound: float = 0.0
+    rounds: int = 0
+    stopped: bool = False
+
+
+def search(problem: Problem, budget: Budget) -> Outcome:
+    """Solve stages 2 and 3 of one cash case."""
+    held = problem.retired_within(0)
+    start = start_plan(held)
+    outcome = Outcome(problem, start)
+    proposal = highs.propose(held, _points(start), budget, NODES_FIRST)
+    if start is None and proposal.sides is None:
+        if proposal.stopped or budget.exhausted:
+            outcome.stopped = True
+            return outcome
+        found = highs.least_excess(problem, budget, NODES_LATER)
+        if found is None:
+            outcome.stopped = True
+            return outcome
+        kept, outcome.excess_bound = found
+        held = problem.retired_within(kept)
+        start = outcome.incumbent = start_plan(held)
+        proposal = highs.propose(held, _points(start), budget, NODES_FIRST)
+    _rounds(held, proposal, outcome, budget)
+    if outcome.incumbent is not None:
+        outcome.excess = retired_excess(problem, outcome.incumbent.flows)
+    return outcome
+
+
+def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: Budget) -> None:
+    """Propose, make exact, prove; again with what was learnt, until proved, repeated, or out of budget."""
+    seen: set[bytes] = set()
+    branches = min(BRANCHES_FIRST, budget.work_limit)
+    while True:
+        outcome.rounds += 1
+        repeated = proposal.sides is None or proposal.sides.tobytes() in seen
+        if proposal.sides is not None:
+            seen.add(proposal.sides.tobytes())
+            _improve(outcome, held, proposal.sides)
+        outcome.engine_bound = max(outcome.engine_bound, proposal.bound)
+        best = outcome.incumbent
+        if best is None:
+            outcome.stopped = True
+            return
+        proof = prove(held, best, budget, branches)
+        outcome.incumbent, outcome.branches = proof.incumbent, tuple(proof.branches)
+        if _proved(held, proof):
+            return
+        if budget.exhausted:
+            outcome.stopped = True
+            return
+        if outcome.rounds >= MAX_ROUNDS or repeated:
+            _last_effort(held, outcome, budget)
+            return
+        proposal = highs.propose(held, _points(outcome.incumbent), budget, NODES_LATER)
+
+
+def _last_effort(held: Problem, outcome: Outcome, budget: Budget) -> None:
+    """Give the proof all the branches that the budget allows."""
+    assert outcome.incumbent is not None
+    proof = prove(held, outcome.incumbent, budget, budget.work_limit)
+    outcome.incumbent, outcome.branches = proof.incumbent, tuple(proof.branches)
+    outcome.stopped = not _proved(held, proof)
+
+
+def _proved(problem: Problem, proof: Proof) -> bool:
+    return proof.bound >= proof_goal(problem, proof.incumbent.error)
+
+
+def _points(incumbent: Incumbent | None) -> list[Ints]:
+    return [] if incumbent is None else [incumbent.flows]
+
+
+def _improve(outcome: Outcome, problem: Problem, sides: Ints) -> None:
+    trades = exact_trades(problem, sides)
+    if trades is None:
+        return
+    found = incumbent_of(problem, trades)
+    if outcome.incumbent is None or found.error < outcome.incumbent.error:
+        outcome.incumbent = found
+
+
+def start_plan(problem: Problem) -> Incumbent | None:
+    """The best of a few simple guesses at who trades, made exact; ``None`` where none of them can sum up."""
+    best = None
+    limit = STARTS if len(problem.leaves) <= LARGE else 1
+    found = 0
+    for sides in _guesses(problem):
+        trades = exact_trades(problem, sides)
+        if trades is None:
+            continue
+        candidate = incumbent_of(problem, trades)
+        if best is None or candidate.error < best.error:
+            best = candidate
+        found += 1
+        if found >= limit:
+            break
+    return best
+
+
+def _guesses(problem: Problem) -> Iterator[Ints]:
+    """Sides to try: those whose ideal exceeds some share of the minimum, then the largest few, then single leaves."""
+    leaves, m = problem.leaves, problem.min_trade
+    ideal = problem.ideal[leaves]
+    must = problem.flow_max[leaves] < 0
+    for share in (0.5, 1.0, 0.0, 0.75, 0.25):
+        yield _with_leaders(problem, np.where((np.abs(ideal) >= share * m) & (ideal != 0) | must, np.sign(ideal), 0))
+    room = np.where(problem.buy_max[leaves] > 0, problem.buy_max[leaves], problem.sell_max[leaves])
+    money = abs(int(problem.received.sum()))
+    most = max(1, min(len(leaves), money // max(m, 1)))
+    side = np.where(problem.buy_max[leaves] > 0, 1, -1)
+    for order in (np.argsort(-np.abs(ideal), kind="stable"), np.argsort(-room, kind="stable")):
+        for count in sorted({most, (most + 1) // 2, (most + 3) // 4, most - 1, most // 2, 2, 1}, reverse=True):
+            chosen = np.zeros(len(leaves), dtype=np.int64)
+            chosen[order[:count]] = side[order[:count]]
+            yield _with_leaders(problem, chosen)
+    yield np.zeros(len(problem.value), dtype=np.int64)
+
+
+def _with_leaders(problem: Problem, chosen: np.ndarray) -> Ints:
+    """``chosen`` by leaf as sides by row; in each pie that received money itself, its most wanting leaf buys too."""
+    sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
+    sides[problem.leaves] = chosen
+    for p in np.flatnonzero(problem.received > 0):
+        below = problem.tree.below(int(p))
+        rows = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
+        rows = rows[problem.buy_max[rows] > 0]
+        if len(rows) and not sides[rows].any() and int(p) != problem.event_row:
+            sides[rows[int(np.argmax(problem.ideal[rows]))]] = 1
+    return sides
