@@ -1,3 +1,64 @@
-"""piewise's solver: every event of a pie portfolio as one constrained optimization problem, solved and proved."""
+"""piewise's solver: every event of a pie portfolio as one constrained optimization problem, solved and proved.
 
-SOLVER_VERSION = "0.1.0"
+>>> from solver import Deposit, Holding, Pie, Portfolio, Slice, plan
+>>> pie = Pie((Slice("a", 60, Holding("AAA", 5_000)), Slice("b", 40, Holding("BBB", 5_000))))
+>>> [(order.security_id, order.amount) for order in plan(Portfolio(pie), Deposit(1_000)).orders]
+[('AAA', 1000)]
+"""
+
+from solver.errors import (
+    EngineUnavailable,
+    InternalError,
+    InvalidRequest,
+    PiewiseError,
+    Unsupported,
+    Violation,
+)
+from solver.events import (
+    ChangedPie,
+    Deposit,
+    Event,
+    NewPie,
+    Reach,
+    Rebalance,
+    TargetChange,
+    TargetSlice,
+    Withdrawal,
+)
+from solver.plan import Infeasible, Plan, Quality, Side
+from solver.planning import check_request, plan
+from solver.portfolio import Holding, Pie, Portfolio, Slice
+from solver.rules import Budget, Engine, Rules
+from solver.version import SOLVER_VERSION
+
+__all__ = [
+    "SOLVER_VERSION",
+    "Budget",
+    "ChangedPie",
+    "Deposit",
+    "Engine",
+    "EngineUnavailable",
+    "Event",
+    "Holding",
+    "Infeasible",
+    "InternalError",
+    "InvalidRequest",
+    "NewPie",
+    "Pie",
+    "PiewiseError",
+    "Plan",
+    "Portfolio",
+    "Quality",
+    "Reach",
+    "Rebalance",
+    "Rules",
+    "Side",
+    "Slice",
+    "TargetChange",
+    "TargetSlice",
+    "Unsupported",
+    "Violation",
+    "Withdrawal",
+    "check_request",
+    "plan",
+]

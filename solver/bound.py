@@ -182,7 +182,9 @@ class TreeBound:
         able = ((counts > 0) | table.some) & (low <= high) & np.isfinite(table.sums).all(axis=1)
         rests = not table.some and received == 0 and problem.flow_min[c] <= 0 <= problem.flow_max[c]
         found, lows, highs = counts[able], low[able], high[able]
-        costs = self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
+        costs = (
+            self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
+        )
         if len(found) > COUNTED:  # too many to tell apart: any number of leaves counts as one
             found, costs = np.array([1]), costs.min(axis=0, keepdims=True)
             lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)

@@ -125,7 +125,12 @@ def retired_excess(problem: Problem, flows: Sequence[int]) -> int:
 def tracking_error(problem: Problem, flows: Sequence[int]) -> float:
     """J(y) = Σ_n (y_n − y°_n)²/(w_n A°_p) + 2 s_n (y_n − y°_n), summed without losing a bit; minor units."""
     terms = []
-    columns = (problem.ideal_whole.tolist(), problem.ideal_part.tolist(), problem.scale.tolist(), problem.slope.tolist())
+    columns = (
+        problem.ideal_whole.tolist(),
+        problem.ideal_part.tolist(),
+        problem.scale.tolist(),
+        problem.slope.tolist(),
+    )
     for flow, whole, part, scale, slope in zip(flows, *columns, strict=True):
         if scale > 0:
             off = (flow - whole) - part

@@ -49,9 +49,7 @@ def level_key(value: int, weight: int) -> int:
     return (value << 64) // weight
 
 
-def split_pie(
-    mode: Mode, numerator: int, denominator: int, weights: Sequence[int], values: Sequence[int]
-) -> Split:
+def split_pie(mode: Mode, numerator: int, denominator: int, weights: Sequence[int], values: Sequence[int]) -> Split:
     """Share the money ``M = numerator/denominator`` of one pie among its slices.
 
     Buying:      x°_c = max(0, k_c θ − V_c), Σ x°_c = M ≥ 0
@@ -84,9 +82,7 @@ def _levelled(
     sign: int, numerator: int, denominator: int, weights: Sequence[int], values: Sequence[int], fixed: list[int]
 ) -> Split:
     """Bring the most under- (sign 1) or overweight (−1) slices together to one level; ``fixed`` over denominator."""
-    order = sorted(
-        (c for c, k in enumerate(weights) if k > 0), key=lambda c: sign * level_key(values[c], weights[c])
-    )
+    order = sorted((c for c, k in enumerate(weights) if k > 0), key=lambda c: sign * level_key(values[c], weights[c]))
     weight_sum, value_sum = weights[order[0]], values[order[0]]
     if numerator == 0:  # nobody on target trades: the level is that of the first who would
         level, over = _reduced(denominator * value_sum, denominator * weight_sum)

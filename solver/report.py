@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver import SOLVER_VERSION
 from solver.bound import Branch
 from solver.certificate import Findings
 from solver.plan import (
@@ -27,6 +26,7 @@ from solver.problem import Ints, Problem
 from solver.reasons import explain, explain_liquidated
 from solver.rules import Engine
 from solver.situations import Understood
+from solver.version import SOLVER_VERSION
 
 __all__ = ["Proved", "in_listed_order", "report"]
 
@@ -139,7 +139,9 @@ def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[i
     for sold in gone.values():
         if sold.slice_id not in rows:
             end = tree.below(rows[sold.pie_id]).stop
-            node = Node(sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explain_liquidated(sold, understood))
+            node = Node(
+                sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explain_liquidated(sold, understood)
+            )
             tail.setdefault(end, []).append(node)
     proceeds = _proceeds(problem)
     nodes: list[Node] = []

@@ -53,9 +53,7 @@ def flatten(portfolio: Portfolio) -> Tree:
             value.append(child.content.value)
     for row in range(len(ids) - 1, 0, -1):
         value[parent[row]] += value[row]
-    return Tree(
-        tuple(ids), tuple(securities), tuple(parent), tuple(map(tuple, children)), tuple(weight), tuple(value)
-    )
+    return Tree(tuple(ids), tuple(securities), tuple(parent), tuple(map(tuple, children)), tuple(weight), tuple(value))
 
 
 def _opened(row: int, pie: Pie) -> list[tuple[int, Slice]]:

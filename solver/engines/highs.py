@@ -259,9 +259,7 @@ def _sides(problem: Problem, layout: _Layout, values: Floats) -> Ints:
     return sides
 
 
-def _run(
-    model: _Model, budget: Budget, node_limit: int
-) -> tuple[highspy.HighsModelStatus, Floats | None, float]:
+def _run(model: _Model, budget: Budget, node_limit: int) -> tuple[highspy.HighsModelStatus, Floats | None, float]:
     """Pass the model, run, and check both statuses; values are ``None`` where there is no solution to speak of."""
     engine = _engine()
     engine.clearModel()
