@@ -78,6 +78,9 @@ def check_request(portfolio: Portfolio, event: Event, rules: Rules | None = None
 
 
 def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | None:
+    if not len(problem.leaves):  # a change of targets alone: nothing may trade
+        trades = np.zeros(len(problem.value), dtype=np.int64)
+        return _Answer(Outcome(problem, incumbent_of(problem, trades)), trades, CashStage((problem,), True))
     if engine is Engine.AUTO:
         rounded = _rounded_ideal(problem)
         if rounded is not None:

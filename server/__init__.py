@@ -1,0 +1,1 @@
+"""The outside of piewise: the wire, the service, the prompt."""

@@ -1,0 +1,74 @@
+"""A small client: a channel with the right options, and a server process of one's own for demos and tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from server.generated.piewise.v1 import allocation_pb2 as pb
+from server.generated.piewise.v1 import allocation_pb2_grpc
+
+__all__ = ["CHANNEL_OPTIONS", "Client", "server_process"]
+
+# with http_proxy in the environment, gRPC to this very machine would go through the proxy
+CHANNEL_OPTIONS = (("grpc.enable_http_proxy", 0),)
+START_SECONDS = 30.0
+
+
+class Client:
+    """A connection to a piewise server; use it as a context manager."""
+
+    def __init__(self, address: str) -> None:
+        self.channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._stub = allocation_pb2_grpc.AllocationServiceStub(self.channel)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.channel.close()
+
+    def plan(self, request: pb.PlanRequest, timeout: float | None = 30.0) -> pb.PlanResponse:
+        """Plan; raises ``grpc.RpcError`` as gRPC does."""
+        response: pb.PlanResponse = self._stub.Plan(request, timeout=timeout)
+        return response
+
+    def info(self, timeout: float | None = 5.0) -> pb.GetServiceInfoResponse:
+        """What the server is and accepts."""
+        response: pb.GetServiceInfoResponse = self._stub.GetServiceInfo(pb.GetServiceInfoRequest(), timeout=timeout)
+        return response
+
+    def wait_until_serving(self, timeout: float = START_SECONDS) -> None:
+        """Return once health says SERVING; raises ``TimeoutError`` otherwise."""
+        stub = health_pb2_grpc.HealthStub(self.channel)
+        try:
+            for answer in stub.Watch(health_pb2.HealthCheckRequest(), timeout=timeout, wait_for_ready=True):
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+        except grpc.RpcError as error:
+            raise TimeoutError(f"the server was not ready within {timeout:.0f} s") from error
+
+
+@contextmanager
+def server_process(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``piewise serve`` as a process on a free port of this machine: its address, and the process; ended on leaving."""
+    command = [sys.executable, "-m", "server.cli", "serve", "--address", "127.0.0.1:0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline().strip()
+            if not line.startswith("listening on "):
+                raise RuntimeError(f"the server did not start; it said {line!r}")
+            address = line.removeprefix("listening on ")
+            with Client(address) as client:
+                client.wait_until_serving()
+            yield address, process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait(timeout=START_SECONDS)

@@ -1,0 +1,309 @@
+"""Between the wire and the solver: presence and support are checked here, everything else by the solver itself.
+
+Parsing is done here too, from raw bytes: left to gRPC, garbage comes back as UNKNOWN with a Python class name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from server.generated.piewise.v1 import allocation_pb2 as pb
+from solver import (
+    SOLVER_VERSION,
+    ChangedPie,
+    Deposit,
+    Engine,
+    Event,
+    Holding,
+    Infeasible,
+    InvalidRequest,
+    NewPie,
+    Pie,
+    Plan,
+    Portfolio,
+    Reach,
+    Rebalance,
+    Rules,
+    Slice,
+    TargetChange,
+    TargetSlice,
+    Unsupported,
+    Violation,
+    Withdrawal,
+)
+
+__all__ = ["Request", "fill_response", "fingerprint", "parse", "read_request"]
+
+Kind = TypeVar("Kind", bound=Message)
+MAX_REQUEST_ID_BYTES = 128
+MAX_SECONDS = 3_600
+ENGINES = {pb.ENGINE_UNSPECIFIED: Engine.AUTO, pb.ENGINE_AUTO: Engine.AUTO, pb.ENGINE_HIGHS: Engine.HIGHS}
+REACHES = {pb.REACH_DEEP: Reach.DEEP, pb.REACH_SHALLOW: Reach.SHALLOW}
+VIEWS = (pb.VIEW_UNSPECIFIED, pb.VIEW_ORDERS, pb.VIEW_NODES, pb.VIEW_FULL)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as the solver wants it, and how it wants its answer."""
+
+    portfolio: Portfolio
+    event: Event
+    rules: Rules
+    engine: Engine
+    time_limit_seconds: float | None
+    work_limit: int
+    view: int
+    validate_only: bool
+
+
+def parse(kind: type[Kind], data: bytes) -> Kind:
+    """``data`` as a message of ``kind``; raises ``InvalidRequest`` for garbage and for fields unknown here."""
+    message = kind()
+    try:
+        message.ParseFromString(data)
+    except (DecodeError, RecursionError) as error:
+        reason = "is no valid message of this type, or is nested too deeply"
+        raise InvalidRequest((Violation(kind.DESCRIPTOR.name, "MALFORMED_REQUEST", reason),)) from error
+    size = message.ByteSize()
+    known = kind()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()  # type: ignore[attr-defined]  # upb has it, the stubs do not
+    if known.ByteSize() != size:
+        reason = "has a field that this version does not know; nothing is ignored here, so take it out"
+        raise InvalidRequest((Violation(kind.DESCRIPTOR.name, "UNKNOWN_FIELD", reason),))
+    return message
+
+
+def fingerprint(request: pb.PlanRequest) -> str:
+    """SHA-256 (hex) of the deterministic request bytes and the solver's version."""
+    return hashlib.sha256(request.SerializeToString(deterministic=True) + SOLVER_VERSION.encode()).hexdigest()
+
+
+def read_request(request: pb.PlanRequest) -> Request:
+    """The request in the solver's types; raises ``InvalidRequest`` or ``Unsupported`` naming every field at fault."""
+    reader = _Reader()
+    if len(request.request_id.encode()) > MAX_REQUEST_ID_BYTES:
+        reader.wrong("request_id", "ID_TOO_LONG", f"is longer than {MAX_REQUEST_ID_BYTES} bytes")
+    reader.require(request, "portfolio", "portfolio")
+    reader.require(request.portfolio, "root", "portfolio.root")
+    reader.require(request.portfolio, "cash", "portfolio.cash")
+    if request.portfolio.securities:
+        reader.unsupported("portfolio.securities", "prices and quantity steps are not supported yet; leave them out")
+    if not request.events:
+        reader.wrong("events", "MISSING_FIELD", "is empty; send exactly one event")
+    if len(request.events) > 1:
+        reader.unsupported("events", f"has {len(request.events)} events; one at a time is supported")
+    event = reader.event(request.events[0]) if len(request.events) == 1 else None
+    options = request.options
+    if options.engine not in ENGINES:
+        reader.unsupported("options.engine", f"is {options.engine}; this server has {', '.join(pb.Engine.keys()[1:])}")
+    if options.view not in VIEWS:
+        reader.wrong("options.view", "UNKNOWN_ENUM", f"is {options.view}; give ORDERS, NODES or FULL")
+    limit = options.time_limit.ToTimedelta().total_seconds() if _valid_duration(options) else -1.0
+    if options.HasField("time_limit") and not 0 < limit <= MAX_SECONDS:
+        reader.wrong("options.time_limit", "OUT_OF_RANGE", f"must be more than 0 and at most {MAX_SECONDS} seconds")
+    if not 0 <= options.work_limit <= 10**6:
+        reader.wrong("options.work_limit", "OUT_OF_RANGE", "must lie between 0 (the default) and 1000000")
+    root = reader.pie(request.portfolio.root, "portfolio.root")
+    reader.finish()
+    assert event is not None
+    portfolio = Portfolio(
+        root,
+        request.portfolio.cash,
+        request.portfolio.currency_code,
+        request.portfolio.portfolio_id,
+        request.portfolio.version,
+    )
+    return Request(
+        portfolio=portfolio,
+        event=event,
+        rules=Rules(request.rules.min_trade),
+        engine=ENGINES[options.engine],
+        time_limit_seconds=limit if options.HasField("time_limit") else None,
+        work_limit=options.work_limit,
+        view=options.view or pb.VIEW_ORDERS,
+        validate_only=options.validate_only,
+    )
+
+
+def _valid_duration(options: pb.Options) -> bool:
+    """Whether the duration is one at all: beyond ±10,000 years the conversion to a timedelta fails."""
+    return abs(options.time_limit.seconds) <= MAX_SECONDS and abs(options.time_limit.nanos) < 10**9
+
+
+class _Reader:
+    """Collects what is missing or not supported while the tree is read, so that one error names it all."""
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self.only_unsupported = True
+
+    def wrong(self, field: str, reason: str, description: str) -> None:
+        self.only_unsupported = False
+        self.violations.append(Violation(field, reason, description))
+
+    def unsupported(self, field: str, description: str) -> None:
+        self.violations.append(Violation(field, "UNSUPPORTED", description))
+
+    def require(self, message: Message, name: str, field: str) -> bool:
+        if message.HasField(name):
+            return True
+        self.wrong(field, "MISSING_FIELD", "is not set; it must be, even where it is 0")
+        return False
+
+    def finish(self) -> None:
+        if self.violations:
+            kind = Unsupported if self.only_unsupported else InvalidRequest
+            raise kind(tuple(self.violations))
+
+    def pie(self, pie: pb.Pie, at: str) -> Pie:
+        slices = tuple(self._slice(child, f"{at}.slices[{i}]") for i, child in enumerate(pie.slices))
+        return Pie(slices, pie.weight_total if pie.HasField("weight_total") else None)
+
+    def _slice(self, child: pb.Slice, at: str) -> Slice:
+        self.require(child, "target_weight", f"{at}.target_weight")
+        kind = child.WhichOneof("content")
+        if kind == "pie":
+            return Slice(child.slice_id, child.target_weight, self.pie(child.pie, f"{at}.pie"))
+        if kind is None:
+            self.wrong(at, "MISSING_FIELD", "has neither a holding nor a pie; give one of them")
+            return Slice(child.slice_id, child.target_weight, Holding("", 0))
+        self.require(child.holding, "value", f"{at}.holding.value")
+        self._quantity(child.holding, at)
+        return Slice(child.slice_id, child.target_weight, Holding(child.holding.security_id, child.holding.value))
+
+    def _quantity(self, holding: pb.Holding, at: str) -> None:
+        if holding.HasField("quantity_nanos"):
+            self.unsupported(f"{at}.holding.quantity_nanos", "quantities are not supported yet; give the value alone")
+
+    def event(self, event: pb.Event) -> Event | None:
+        kind = event.WhichOneof("kind")
+        if kind == "deposit":
+            self.require(event.deposit, "amount", "events[0].deposit.amount")
+            return Deposit(event.deposit.amount, event.event_id)
+        if kind == "withdrawal":
+            self.require(event.withdrawal, "amount", "events[0].withdrawal.amount")
+            return Withdrawal(event.withdrawal.amount, event.event_id)
+        if kind == "rebalance":
+            if event.rebalance.reach not in REACHES:
+                self.wrong("events[0].rebalance.reach", "MISSING_FIELD", "must be REACH_DEEP or REACH_SHALLOW")
+            return Rebalance(event.rebalance.slice_id, REACHES.get(event.rebalance.reach, Reach.DEEP), event.event_id)
+        if kind == "target_change":
+            pies = enumerate(event.target_change.pies)
+            return TargetChange(tuple(self._changed(pie, i) for i, pie in pies), event.event_id)
+        self.wrong("events[0]", "MISSING_FIELD", "has no kind; give deposit, withdrawal, rebalance or target_change")
+        return None
+
+    def _changed(self, pie: pb.ChangedPie, index: int) -> ChangedPie:
+        at = f"events[0].target_change.pies[{index}]"
+        total = pie.weight_total if pie.HasField("weight_total") else None
+        return ChangedPie(pie.slice_id, self._targets(pie.slices, at), total)
+
+    def _targets(self, slices: Iterable[pb.Slice], at: str) -> tuple[TargetSlice, ...]:
+        return tuple(self._target(child, f"{at}.slices[{i}]") for i, child in enumerate(slices))
+
+    def _target(self, child: pb.Slice, at: str) -> TargetSlice:
+        self.require(child, "target_weight", f"{at}.target_weight")
+        kind = child.WhichOneof("content")
+        if kind == "pie":
+            total = child.pie.weight_total if child.pie.HasField("weight_total") else None
+            pie = NewPie(self._targets(child.pie.slices, f"{at}.pie"), total)
+            return TargetSlice(child.slice_id, child.target_weight, pie)
+        if kind is None:
+            return TargetSlice(child.slice_id, child.target_weight)
+        if child.holding.HasField("value"):
+            self.wrong(f"{at}.holding.value", "NEW_SLICE_WITH_VALUE", "is set; a new slice starts without a value")
+        self._quantity(child.holding, at)
+        return TargetSlice(child.slice_id, child.target_weight, Holding(child.holding.security_id))
+
+
+def fill_response(response: pb.PlanResponse, answer: Plan | Infeasible, view: int, mark: str) -> None:
+    """Write ``answer`` into ``response`` as ``view`` asks."""
+    if isinstance(answer, Infeasible):
+        response.infeasible.reason = answer.reason
+        response.infeasible.rules.extend(answer.rules)
+        if answer.most_that_can_be_raised is not None:
+            response.infeasible.most_that_can_be_raised = answer.most_that_can_be_raised
+        return
+    plan = response.plan
+    plan.fingerprint = mark
+    cash = answer.cash
+    plan.cash.before, plan.cash.received, plan.cash.paid_out = cash.before, cash.received, cash.paid_out
+    plan.cash.bought, plan.cash.sold, plan.cash.after = cash.bought, cash.sold, cash.after
+    for order in answer.orders:
+        written = plan.orders.add(
+            sequence=order.sequence,
+            security_id=order.security_id,
+            side=pb.Side.Value(f"SIDE_{order.side.value}"),
+            amount=order.amount,
+            sizing=pb.SIZING_AMOUNT,
+            closes_position=order.closes_position,
+        )
+        for part in order.parts:
+            written.parts.add(slice_id=part.slice_id, amount=part.amount, event_id=part.event_id)
+    _fill_certificate(plan.certificate, answer, view)
+    if view in (pb.VIEW_NODES, pb.VIEW_FULL):
+        _fill_nodes(plan, answer, view)
+    if view == pb.VIEW_FULL:
+        _fill_portfolio(plan.portfolio_after, answer.portfolio_after)
+
+
+def _fill_certificate(written: pb.Certificate, answer: Plan, view: int) -> None:
+    certificate = answer.certificate
+    written.quality = pb.Quality.Value(f"QUALITY_{certificate.quality.value}")
+    if certificate.limit.value != "NONE":
+        written.limit = pb.Limit.Value(f"LIMIT_{certificate.limit.value}")
+    written.engine, written.solver_version = certificate.engine, certificate.solver_version
+    written.cash_left, written.retired_excess = certificate.cash_left, certificate.retired_excess
+    written.tracking_error, written.lower_bound = certificate.tracking_error, certificate.lower_bound
+    written.rounding_slack = certificate.rounding_slack
+    written.bound_source = pb.BoundSource.Value(f"BOUND_SOURCE_{certificate.bound_source.value}")
+    if view == pb.VIEW_FULL:
+        for evidence in certificate.evidence:
+            written.evidence.add(
+                branch=evidence.branch,
+                slice_id=evidence.slice_id,
+                trading=evidence.trading,
+                multipliers=evidence.multipliers,
+                fixed=evidence.fixed,
+            )
+
+
+def _fill_nodes(plan: pb.Plan, answer: Plan, view: int) -> None:
+    for node in answer.nodes:
+        written = plan.nodes.add(
+            slice_id=node.slice_id,
+            value_before=node.value_before,
+            ideal=node.ideal,
+            trade=node.trade,
+            value_after=node.value_after,
+        )
+        for reason in node.reasons:
+            told: dict[str, Any] = {"code": reason.code.value, "details": dict(reason.details)}
+            if view == pb.VIEW_FULL:
+                told["sentence"] = reason.sentence
+            written.reasons.add(**told)
+
+
+def _fill_portfolio(written: pb.Portfolio, portfolio: Portfolio) -> None:
+    written.portfolio_id, written.version = portfolio.portfolio_id, portfolio.version
+    written.currency_code, written.cash = portfolio.currency_code, portfolio.cash
+    write_pie(written.root, portfolio.root)
+
+
+def write_pie(written: pb.Pie, pie: Pie) -> None:
+    """``pie`` as a message."""
+    if pie.weight_total is not None:
+        written.weight_total = pie.weight_total
+    for child in pie.slices:
+        slice_ = written.slices.add(slice_id=child.slice_id, target_weight=child.target_weight)
+        if isinstance(child.content, Pie):
+            write_pie(slice_.pie, child.content)
+        else:
+            slice_.holding.security_id = child.content.security_id
+            slice_.holding.value = child.content.value

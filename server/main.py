@@ -1,0 +1,75 @@
+"""The server process: listening, health, reflection, warm-up, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from server.examples import example
+from server.service import MAX_REQUEST_BYTES, SERVICE_NAME, AllocationService, answer_plan
+from solver import Budget
+
+__all__ = ["create_server", "serve"]
+
+QUEUE_PER_WORKER = 16
+GRACE_SECONDS = 10.0  # longer than the longest default solve
+
+log = structlog.get_logger()
+
+
+async def create_server(
+    address: str, workers: int | None = None, queue: int | None = None
+) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
+    """A started server listening on ``address`` (port 0: any free one), the port it got, and its health.
+
+    It reports SERVING once a first solve has warmed HiGHS up. Raises ``OSError`` where it can not listen.
+    """
+    workers = workers or os.cpu_count() or 1
+    queue = QUEUE_PER_WORKER * workers if queue is None else queue
+    server = grpc.aio.server(options=(("grpc.max_receive_message_length", MAX_REQUEST_BYTES), ("grpc.so_reuseport", 0)))
+    service = AllocationService(workers, queue)
+    server.add_generic_rpc_handlers((service.handlers(),))
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise OSError(f"can not listen on {address}; is it taken, or no address of this machine?") from error
+    for name in ("", SERVICE_NAME):
+        await checks.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+    await server.start()
+    await asyncio.to_thread(_warm_up)
+    for name in ("", SERVICE_NAME):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return server, port, checks
+
+
+def _warm_up() -> None:
+    """One solve with a binding minimum, so that no caller waits for the first use of anything."""
+    data = example("minimum").SerializeToString()
+    answer_plan(data, None, Budget(), time.monotonic())
+
+
+async def serve(address: str) -> None:
+    """Serve until SIGTERM or SIGINT, then drain: health says NOT_SERVING, calls under way finish, the process ends.
+
+    The first line on standard output is ``listening on HOST:PORT``, for people and for programs.
+    """
+    server, port, checks = await create_server(address)
+    host = address.rsplit(":", 1)[0]
+    print(f"listening on {host}:{port}", flush=True)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    await checks.enter_graceful_shutdown()
+    await server.stop(GRACE_SECONDS)
