@@ -1,0 +1,64 @@
+# Two commands to know: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A changed pin makes a new stamp, and so a new install; the same pins install nothing and need no network.
+PINS := $(shell cat pyproject.toml constraints.txt Makefile 2>/dev/null | cksum | cut -d' ' -f1)
+RUN_STAMP := $(VENV)/run-$(PINS)
+TEST_STAMP := $(VENV)/test-$(PINS)
+PROTO := piewise/v1/allocation.proto
+
+.PHONY: demo test serve check lint types stubs buf generate bench mutate clean
+
+demo: $(RUN_STAMP)  ## every stated result of the seeds, and a realistic account, through a server
+	@$(BIN)/piewise demo
+
+serve: $(RUN_STAMP)  ## listen on 127.0.0.1:50051
+	@$(BIN)/piewise serve
+
+test: $(TEST_STAMP)  ## the whole suite
+	@$(BIN)/python -m pytest -n 2 -q
+
+check: lint types stubs buf test  ## all that CI runs
+
+lint: $(TEST_STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(TEST_STAMP)
+	@$(BIN)/mypy
+
+stubs: $(TEST_STAMP)  ## the committed stubs are what protoc writes today
+	@$(BIN)/python -m tests.server.stubs
+
+buf: $(TEST_STAMP)  ## the contract: lint, and no breaking change against the last landing
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh protos/check.sh
+
+generate: $(TEST_STAMP)  ## write the stubs anew
+	@$(BIN)/python -m grpc_tools.protoc -I server/generated=protos --python_out=. --pyi_out=. --grpc_python_out=. \
+	  server/generated/$(PROTO)
+
+bench: $(TEST_STAMP)  ## medians and p99 beside their targets
+	@$(BIN)/python -m benchmarks.run
+
+mutate: $(TEST_STAMP)  ## flip comparisons and signs, and see that a test notices
+	@$(BIN)/python -m tests.mutate
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "$(PYTHON) is missing: install Python 3.11 or later, or say make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "piewise needs Python 3.11 or later; $(PYTHON) is older. Say make PYTHON=python3.12, for example"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv is missing: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): $(VENV)/bin/python
+	@echo "installing piewise into $(VENV)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	@rm -f $(VENV)/run-* && touch $@
+
+$(TEST_STAMP): $(RUN_STAMP)
+	@echo "installing what the tests need into $(VENV)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@rm -f $(VENV)/test-* && touch $@
+
+clean:
+	@rm -rf $(VENV) build *.egg-info
