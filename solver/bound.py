@@ -108,8 +108,11 @@ class TreeBound:
         most = float(problem.received[problem.event_row])
         least = most - problem.spare
         low, high = np.maximum(table.least, least), np.minimum(table.most, most)
-        worst = np.minimum(np.outer(low, table.multipliers), np.outer(high, table.multipliers))
-        return np.where((low <= high)[:, None], table.sums + worst, np.inf)
+        fits = low <= high
+        bounds = np.full(table.sums.shape, np.inf)
+        worst = np.minimum(np.outer(low[fits], table.multipliers), np.outer(high[fits], table.multipliers))
+        bounds[fits] = table.sums[fits] + worst
+        return bounds
 
     def table(self, p: int, multipliers: Floats) -> PieTable:
         """S_k(λ) of pie ``p`` for ``multipliers`` (sorted, no two equal); the tables of the pies inside it must be there."""

@@ -23,7 +23,7 @@ from solver.events import Event
 from solver.plan import BoundSource, Infeasible, Limit, Plan, Quality
 from solver.portfolio import Portfolio
 from solver.problem import Ints, Problem, build_problem
-from solver.prover import incumbent_of, prove
+from solver.prover import incumbent_of, proof_goal
 from solver.report import Proved, in_listed_order, report
 from solver.rules import Budget, Engine, Rules
 from solver.search import Outcome, search
@@ -78,9 +78,10 @@ def check_request(portfolio: Portfolio, event: Event, rules: Rules | None = None
 
 
 def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | None:
-    if not len(problem.leaves):  # a change of targets alone: nothing may trade
+    if not len(problem.leaves):  # nothing may trade: a change of targets alone, or less money than an order
         trades = np.zeros(len(problem.value), dtype=np.int64)
-        return _Answer(Outcome(problem, incumbent_of(problem, trades)), trades, CashStage((problem,), True))
+        stage = decide_cash(problem)
+        return _Answer(Outcome(stage.cases[0], incumbent_of(stage.cases[0], trades)), trades, stage)
     if engine is Engine.AUTO:
         rounded = _rounded_ideal(problem)
         if rounded is not None:
@@ -104,10 +105,9 @@ def _rounded_ideal(problem: Problem) -> _Answer | None:
     if trades is None or not problem.realises(trades):
         return None
     incumbent = incumbent_of(problem, trades)
-    outcome = Outcome(problem, incumbent)
-    if problem.rounding_slack > 1.0:
-        outcome.branches = tuple(prove(held, incumbent, Budget(), 1).branches)
-    return _Answer(outcome, trades, CashStage((problem,), True))
+    if proof_goal(problem, incumbent.error) > 0.0:  # an account of a few cents: rounding weighs more than a proof allows
+        return None
+    return _Answer(Outcome(problem, incumbent), trades, CashStage((problem,), True))
 
 
 def _certified(answer: _Answer, trades: Ints, engine: Engine, budget: Budget) -> Proved:

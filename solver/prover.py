@@ -59,6 +59,9 @@ def incumbent_of(problem: Problem, trades: Ints) -> Incumbent:
 def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: int) -> Proof:
     """Best-first search over fixed leaves until every branch's bound reaches the goal, or the budget ends."""
     proof = Proof(incumbent)
+    if proof_goal(problem, incumbent.error) <= 0.0:  # LB = 0 always holds
+        proof.bound = 0.0
+        return proof
     done: list[tuple[float, Branch]] = []
     queue: list[tuple[float, int, Branch]] = []
     first = Branch((), _first_multipliers(problem, incumbent))

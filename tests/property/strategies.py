@@ -1,0 +1,104 @@
+"""Accounts and events as Hypothesis makes them: degenerate on purpose.
+
+At least two depths, zero values and targets, retired pies, near-equal slices, positions under the minimum and amounts
+at it.
+"""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from solver import (
+    ChangedPie,
+    Deposit,
+    Event,
+    Holding,
+    Pie,
+    Portfolio,
+    Reach,
+    Rebalance,
+    Slice,
+    TargetChange,
+    TargetSlice,
+    Withdrawal,
+)
+
+
+@st.composite
+def portfolios(draw: st.DrawFn, most_value: int, most_leaves: int = 5, cash: int = 8) -> Portfolio:
+    """A tree of at most three levels with ``most_leaves`` holdings, one nested pie at least where there is room."""
+    left = [draw(st.integers(2, most_leaves))]
+    near_equal = draw(st.booleans())
+    names = iter(range(1_000))
+
+    def weights(count: int) -> list[int]:
+        if near_equal:
+            return draw(st.lists(st.integers(98, 102), min_size=count, max_size=count))
+        drawn = draw(st.lists(st.sampled_from([0, 1, 1, 2, 3, 5, 10]), min_size=count, max_size=count))
+        return drawn if any(drawn) else [1, *drawn[1:]]
+
+    def holding(weight: int) -> Slice:
+        name = f"s{next(names)}"
+        value = draw(st.one_of(st.just(0), st.integers(0, most_value), st.integers(0, max(1, most_value // 4))))
+        return Slice(name, weight, Holding(name.upper(), value))
+
+    def pie(depth: int, leaves: int) -> Pie:
+        inner = draw(st.integers(1, leaves - 1)) if depth < 3 and leaves > 1 and draw(st.booleans()) else 0
+        if depth == 1 and leaves > 2:
+            inner = max(1, inner)
+        count = leaves - inner + (1 if inner else 0)
+        shares = weights(count)
+        slices = [holding(w) for w in shares[: leaves - inner]]
+        if inner:
+            nested = Slice(f"p{next(names)}", shares[-1], pie(depth + 1, inner))
+            slices.insert(draw(st.integers(0, len(slices))), nested)
+        return Pie(tuple(slices))
+
+    return Portfolio(pie(1, left[0]), draw(st.integers(0, cash)))
+
+
+def _pies(pie: Pie, name: str = "") -> list[tuple[str, Pie]]:
+    found = [(name, pie)]
+    for child in pie.slices:
+        if isinstance(child.content, Pie):
+            found += _pies(child.content, child.slice_id)
+    return found
+
+
+@st.composite
+def target_changes(draw: st.DrawFn, portfolio: Portfolio) -> TargetChange:
+    """New weights for one or several pies, some slices set to 0 or left out; each pie keeps one positive target."""
+    changed = []
+    gone: set[str] = set()
+    for name, pie in _pies(portfolio.root):
+        if name in gone or (name and not draw(st.booleans())):
+            gone |= {c.slice_id for c in pie.slices} if name in gone else set()
+            continue
+        kept = []
+        for child in pie.slices:
+            fate = draw(st.sampled_from(["keep", "keep", "zero", "drop"]))
+            if fate == "drop":
+                gone.add(child.slice_id)
+            else:
+                kept.append(TargetSlice(child.slice_id, 0 if fate == "zero" else draw(st.integers(1, 5))))
+        fresh = f"new-{name}"
+        if draw(st.booleans()) or not any(t.target_weight for t in kept):
+            kept.append(TargetSlice(fresh, draw(st.integers(1, 5)), Holding(fresh.upper())))
+        changed.append(ChangedPie(name, tuple(kept)))
+    return TargetChange(tuple(changed))
+
+
+@st.composite
+def accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) -> tuple[Portfolio, Event, int]:
+    """An account, an event and a minimum trade."""
+    portfolio = draw(portfolios(most_value, most_leaves))
+    m = draw(st.sampled_from([0, 1, max(2, most_value // 6), max(3, most_value // 4), max(4, most_value // 2)]))
+    kind = draw(st.sampled_from(["deposit", "withdrawal", "deep", "shallow", "inner", "change"]))
+    if kind == "deposit":
+        return portfolio, Deposit(draw(st.one_of(st.integers(0, most_value), st.just(m)))), m
+    if kind == "withdrawal" and portfolio.value + portfolio.cash > 0:
+        return portfolio, Withdrawal(draw(st.integers(1, portfolio.value + portfolio.cash))), m
+    if kind == "change":
+        return portfolio, draw(target_changes(portfolio)), m
+    name = draw(st.sampled_from([name for name, _ in _pies(portfolio.root)])) if kind == "inner" else ""
+    return portfolio, Rebalance(name, Reach.SHALLOW if kind == "shallow" else Reach.DEEP), m
