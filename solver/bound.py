@@ -12,7 +12,7 @@ A nested pie enters its parent with its own bound in place of what happens insid
 and S_k of the parent takes the cheapest way for the counts to add up to k. Counting leaves through all levels is
 what makes near-equal slices easy: with the count given, the relaxation is almost tight. At the event's pie
     LB = Σ f_n(0) + min_k max_j min_{M allowed} (λ_j M + S_{event,k}(λ_j)). Bad multipliers make the bound weak, never
-wrong, so the checker needs to trust nobody. Leaves are minimised over whole cents.
+wrong, so the checker needs to trust nobody. Every node is minimised over whole cents.
 
 Source: PROBLEM.md §3; Lagrangian duality by counts of trading slices.
 """
@@ -30,6 +30,7 @@ __all__ = ["Branch", "Fixed", "Option", "PieTable", "TreeBound", "base_cost"]
 
 Fixed = Mapping[int, int]  # row -> 0 (does not trade), 1 (buys), −1 (sells)
 COUNTED = 64  # numbers of trading leaves that a parent tells apart in one nested pie
+WIDER = 1e-6  # cents
 ROUNDING = 4e-15  # relative rounding error allowed to the sums below; the bound is lowered by it
 
 
@@ -217,16 +218,23 @@ class TreeBound:
         problem, table, received = self.problem, self.tables[c], float(self.problem.received[c])
         low, high, sums = low[able][:, None], high[able][:, None], table.sums[able]
         knots = _knots(table.multipliers, sums) - received
-        floor = np.clip(np.concatenate((low, knots), axis=1), low, high)
-        ceiling = np.clip(np.concatenate((knots, high), axis=1), low, high)
+        ends = np.full((len(sums), 1), np.inf)
+        floor = np.maximum(np.concatenate((-ends, knots), axis=1), low)
+        ceiling = np.minimum(np.concatenate((knots, ends), axis=1), high)
         scale, ideal = float(problem.scale[c]), float(problem.ideal[c])
         inverse = 1.0 / scale if scale > 0 else 0.0
         own = 2.0 * float(problem.slope[c]) if scale > 0 else 0.0
         # axes: count, outer multiplier, inner multiplier
         slope = (own + table.multipliers)[None, None, :] - multipliers[None, :, None]
         vertex = ideal - slope * (scale / 2.0) if scale > 0 else np.where(slope < 0, high.max(), low.min())
-        y = np.clip(vertex, floor[:, None, :], ceiling[:, None, :])
-        values = y * ((y - 2.0 * ideal) * inverse + slope) + (sums + table.multipliers * received)[:, None, :]
+        # whole cents of each line's stretch; widened a little, since a line below the envelope is still a bound
+        first, last = np.ceil(floor - WIDER)[:, None, :], np.floor(ceiling + WIDER)[:, None, :]
+        y = np.minimum(np.maximum(np.floor(vertex), first), last)
+        above = np.minimum(y + 1.0, last)
+        values, higher = (v * ((v - 2.0 * ideal) * inverse + slope) for v in (y, above))
+        y, values = np.where(higher < values, above, y), np.minimum(higher, values)
+        lines = (sums + table.multipliers * received)[:, None, :]
+        values = np.where(first <= last, values + lines, np.inf)
         best = values.argmin(axis=2)[:, :, None]
         return np.take_along_axis(values, best, 2)[:, :, 0], np.take_along_axis(y, best, 2)[:, :, 0]
 

@@ -21,7 +21,7 @@ from solver.errors import InternalError
 from solver.ideal import Mode
 from solver.problem import Ints, Problem
 
-__all__ = ["Findings", "broken_rules", "certify", "covers", "lower_bound"]
+__all__ = ["Findings", "allowed_gap", "broken_rules", "certify", "covers", "lower_bound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,15 @@ def certify(
     error = tracking_error(problem, flows)
     bound = lower_bound(problem.retired_within(excess), branches)
     slack = problem.rounding_slack
-    gap = slack if slack <= 1.0 else 1e-9 * max(1.0, error)
-    optimal = stage_exact and excess <= excess_bound and error - bound <= gap
+    optimal = stage_exact and excess <= excess_bound and error - bound <= allowed_gap(slack, error)
     left = int(problem.received.sum()) - int(trades.sum()) + problem.idle_cash
     return Findings(left, excess, error, min(bound, error), slack, optimal)
+
+
+def allowed_gap(slack: float, error: float) -> float:
+    """The J − LB up to which a plan counts as optimal: ρ, or rounding error where ρ says nothing (0, or more than 1)."""
+    exact = 1e-9 * max(1.0, error)
+    return max(slack, exact) if slack <= 1.0 else exact
 
 
 def retired_excess(problem: Problem, flows: Sequence[int]) -> int:

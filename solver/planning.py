@@ -81,7 +81,9 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | None:
     if not len(problem.leaves):  # nothing may trade: a change of targets alone, or less money than an order
         trades = np.zeros(len(problem.value), dtype=np.int64)
         stage = decide_cash(problem)
-        return _Answer(Outcome(stage.cases[0], incumbent_of(stage.cases[0], trades)), trades, stage)
+        only = Outcome(stage.cases[0], incumbent_of(stage.cases[0], trades))
+        only.branches = (Branch((), {p: np.zeros(1) for p in problem.pies}),) if problem.pies else ()
+        return _Answer(only, trades, stage)
     if engine is Engine.AUTO:
         rounded = _rounded_ideal(problem)
         if rounded is not None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from solver.bound import Branch, PieTable, TreeBound
+from solver.certificate import allowed_gap
 from solver.cents import exact_trades, leaf_intervals, marginals, tracking_error
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
@@ -45,9 +46,8 @@ class Proof:
 
 
 def proof_goal(problem: Problem, error: float) -> float:
-    """The bound from which a plan of tracking error J is OPTIMAL: J − ρ, or J itself where ρ > 1."""
-    slack = problem.rounding_slack
-    return error - (slack if slack <= 1.0 else 1e-9 * max(1.0, error))
+    """The bound from which a plan of tracking error J is OPTIMAL: J less the allowed gap."""
+    return error - allowed_gap(problem.rounding_slack, error)
 
 
 def incumbent_of(problem: Problem, trades: Ints) -> Incumbent:
