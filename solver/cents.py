@@ -10,6 +10,7 @@ nothing improves. This is the only place where a float becomes money.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -133,29 +134,28 @@ class _Search:
         leaves = np.array([c for c in rows if c not in curves], dtype=np.intp)
         scale = self._felt_scale(leaves)
         ideal, tilt = problem.ideal[leaves], problem.slope[leaves]
-        starts = [2.0 * (tilt + (self.low[leaves] - ideal) / scale), 2.0 * (tilt + (self.high[leaves] - ideal) / scale)]
-        changes = [scale / 2.0, -scale / 2.0]
-        for c in rows:
-            if c in curves:
-                at, flow = self._response(int(c), curves[c])
-                slopes = np.concatenate(([0.0], np.diff(flow) / np.maximum(np.diff(at), 1e-300), [0.0]))
-                starts.append(at)
-                changes.append(np.diff(slopes))
-        at, change = np.concatenate(starts), np.concatenate(changes)
-        order = np.argsort(at, kind="stable")
-        at = at[order]
-        slope = np.cumsum(change[order])[:-1]
-        least, most = float(self.low[rows].sum()), float(self.high[rows].sum())
-        totals = least + np.concatenate(([0.0], np.cumsum(np.maximum(slope, 0.0) * np.diff(at))))
-        return _Curve(at, np.minimum(np.maximum.accumulate(totals), most))
+        low, high = self.low[leaves].astype(float), self.high[leaves].astype(float)
+        ends = np.concatenate((2.0 * (tilt + (low - ideal) / scale), 2.0 * (tilt + (high - ideal) / scale)))
+        nested = [self._response(int(c), curves[c]) for c in rows if c in curves]
+        at = np.sort(np.concatenate((ends, *(multipliers for multipliers, _ in nested))))
+        order = np.argsort(ends, kind="stable")
+        slopes = np.cumsum(np.concatenate((scale, -scale))[order] / 2.0)[:-1]
+        totals = low.sum() + np.concatenate(([0.0], np.cumsum(np.maximum(slopes, 0.0) * np.diff(ends[order]))))
+        summed = np.interp(at, ends[order], totals) if len(leaves) else np.zeros(len(at))
+        for multipliers, flow in nested:
+            summed += np.interp(at, multipliers, flow)
+        return _Curve(at, np.maximum.accumulate(summed))
 
     def _response(self, c: int, curve: _Curve) -> tuple[Floats, Floats]:
         """A nested pie's flow by its *parent's* multiplier: λ = μ + g'(y), cut to the pie's own interval."""
         problem = self.problem
         low, high = float(self.low[c]), float(self.high[c])
         flow = curve.totals - float(problem.received[c])
-        inside = np.unique(np.clip(np.concatenate(([low], flow, [high])), low, high))
-        inner = np.interp(inside, flow, curve.multipliers)
+        first = _crossing(flow, curve.multipliers, low, "right")  # where it leaves its least, and reaches its most
+        last = _crossing(flow, curve.multipliers, high, "left")
+        within = (flow > low) & (flow < high)
+        inner = np.concatenate(([first], curve.multipliers[within], [last]))
+        inside = np.concatenate(([low], flow[within], [high]))
         scale = float(self._felt_scale(np.array([c]))[0])
         at = inner + 2.0 * ((inside - problem.ideal[c]) / scale + problem.slope[c])
         return np.maximum.accumulate(at), inside
@@ -214,6 +214,16 @@ class _Search:
         up, down = self._settled(row)
         self._move(int(rows[int(np.argmin(up if cents > 0 else down))]), cents)
         self._settled(row)
+
+
+def _crossing(flow: Floats, multipliers: Floats, level: float, side: Literal["left", "right"]) -> float:
+    """The multiplier where ``flow`` passes ``level``: the left or the right end where it rests there."""
+    j = int(np.searchsorted(flow, level, side=side))
+    if j == 0 or j == len(flow):
+        return float(multipliers[min(j, len(flow) - 1)])
+    rise = float(flow[j] - flow[j - 1])
+    share = (level - float(flow[j - 1])) / rise if rise > 0 else 0.0
+    return float(multipliers[j - 1] + share * (multipliers[j] - multipliers[j - 1]))
 
 
 def _best_pair(up: Floats, down: Floats) -> tuple[int, int] | None:

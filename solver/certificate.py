@@ -118,7 +118,7 @@ def certify(
 def allowed_gap(slack: float, error: float) -> float:
     """The J − LB up to which a plan counts as optimal: ρ, or rounding error where ρ says nothing (0, or more than 1)."""
     exact = 1e-9 * max(1.0, error)
-    return max(slack, exact) if slack <= 1.0 else exact
+    return max(slack * (1.0 + 1e-12), exact) if slack <= 1.0 else exact
 
 
 def retired_excess(problem: Problem, flows: Sequence[int]) -> int:
