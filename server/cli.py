@@ -77,7 +77,9 @@ def plan_command(
 
 @app.command("serve")
 def serve_command(
-    address: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 takes any free one.")] = "127.0.0.1:50051",
+    address: Annotated[
+        str, typer.Option(help="HOST:PORT to listen on; port 0 takes any free one.")
+    ] = "127.0.0.1:50051",
 ) -> None:
     """Serve piewise.v1.AllocationService over gRPC until SIGTERM; the first line printed says where."""
     try:

@@ -6,11 +6,12 @@ Parsing is done here too, from raw bytes: left to gRPC, garbage comes back as UN
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from solver import (
@@ -40,7 +41,8 @@ from solver import (
 __all__ = ["Request", "fill_response", "fingerprint", "parse", "read_request"]
 
 Kind = TypeVar("Kind", bound=Message)
-MAX_REQUEST_ID_BYTES = 128
+MAX_REQUEST_BYTES = 4 * 1024 * 1024  # what gRPC lets through by default
+MAX_ECHOED_BYTES = 128  # of an id or a version that the answer repeats, an event's id once for every order
 MAX_SECONDS = 3_600
 ENGINES = {pb.ENGINE_UNSPECIFIED: Engine.AUTO, pb.ENGINE_AUTO: Engine.AUTO, pb.ENGINE_HIGHS: Engine.HIGHS}
 REACHES = {pb.REACH_DEEP: Reach.DEEP, pb.REACH_SHALLOW: Reach.SHALLOW}
@@ -63,20 +65,39 @@ class Request:
 
 def parse(kind: type[Kind], data: bytes) -> Kind:
     """``data`` as a message of ``kind``; raises ``InvalidRequest`` for garbage and for fields unknown here."""
+    name = kind.DESCRIPTOR.name
+    if len(data) > MAX_REQUEST_BYTES:
+        reason = f"has {len(data)} bytes; at most {MAX_REQUEST_BYTES} are accepted"
+        raise InvalidRequest((Violation(name, "REQUEST_TOO_LARGE", reason),))
     message = kind()
     try:
         message.ParseFromString(data)
     except (DecodeError, RecursionError) as error:
         reason = "is no valid message of this type, or is nested too deeply"
-        raise InvalidRequest((Violation(kind.DESCRIPTOR.name, "MALFORMED_REQUEST", reason),)) from error
+        raise InvalidRequest((Violation(name, "MALFORMED_REQUEST", reason),)) from error
     size = message.ByteSize()
     known = kind()
     known.CopyFrom(message)
-    known.DiscardUnknownFields()  # type: ignore[attr-defined]  # upb has it, the stubs do not
+    known.DiscardUnknownFields()
     if known.ByteSize() != size:
-        reason = "has a field that this version does not know; nothing is ignored here, so take it out"
-        raise InvalidRequest((Violation(kind.DESCRIPTOR.name, "UNKNOWN_FIELD", reason),))
+        raise InvalidRequest(tuple(_unknown_fields(message, "")))
     return message
+
+
+def _unknown_fields(message: Message, at: str) -> Iterator[Violation]:
+    """Where the fields are that this version does not know; only looked for once the sizes tell that there are some."""
+    for field in UnknownFieldSet(message):
+        reason = f"has field {field.field_number}, which this version does not know; nothing is ignored, so take it out"
+        yield Violation(at or message.DESCRIPTOR.name, "UNKNOWN_FIELD", reason)
+    for descriptor, value in message.ListFields():
+        if descriptor.message_type is None:
+            continue
+        path = f"{at}.{descriptor.name}" if at else descriptor.name
+        if descriptor.is_repeated:
+            for i, item in enumerate(value):
+                yield from _unknown_fields(item, f"{path}[{i}]")
+        else:
+            yield from _unknown_fields(value, path)
 
 
 def fingerprint(request: pb.PlanRequest) -> str:
@@ -87,8 +108,9 @@ def fingerprint(request: pb.PlanRequest) -> str:
 def read_request(request: pb.PlanRequest) -> Request:
     """The request in the solver's types; raises ``InvalidRequest`` or ``Unsupported`` naming every field at fault."""
     reader = _Reader()
-    if len(request.request_id.encode()) > MAX_REQUEST_ID_BYTES:
-        reader.wrong("request_id", "ID_TOO_LONG", f"is longer than {MAX_REQUEST_ID_BYTES} bytes")
+    reader.echoed(request.request_id, "request_id")
+    reader.echoed(request.portfolio.portfolio_id, "portfolio.portfolio_id")
+    reader.echoed(request.portfolio.version, "portfolio.version")
     reader.require(request, "portfolio", "portfolio")
     reader.require(request.portfolio, "root", "portfolio.root")
     reader.require(request.portfolio, "cash", "portfolio.cash")
@@ -156,6 +178,10 @@ class _Reader:
         self.wrong(field, "MISSING_FIELD", "is not set; it must be, even where it is 0")
         return False
 
+    def echoed(self, text: str, field: str) -> None:
+        if len(text.encode()) > MAX_ECHOED_BYTES:
+            self.wrong(field, "ID_TOO_LONG", f"is longer than {MAX_ECHOED_BYTES} bytes")
+
     def finish(self) -> None:
         if self.violations:
             kind = Unsupported if self.only_unsupported else InvalidRequest
@@ -182,6 +208,7 @@ class _Reader:
             self.unsupported(f"{at}.holding.quantity_nanos", "quantities are not supported yet; give the value alone")
 
     def event(self, event: pb.Event) -> Event | None:
+        self.echoed(event.event_id, "events[0].event_id")
         kind = event.WhichOneof("kind")
         if kind == "deposit":
             self.require(event.deposit, "amount", "events[0].deposit.amount")

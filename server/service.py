@@ -7,15 +7,16 @@ RESOURCE_EXHAUSTED. A cancelled call cancels its budget, which stops HiGHS and t
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import grpc
 import structlog
 from google.protobuf.message import Message
 
-from server.conversion import fill_response, fingerprint, parse, read_request
+from server.conversion import MAX_REQUEST_BYTES, fill_response, fingerprint, parse, read_request
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.status import Overloaded, status_of
 from solver import SOLVER_VERSION, Budget, check_request, plan
@@ -26,7 +27,6 @@ __all__ = ["SERVICE_NAME", "AllocationService", "answer_plan"]
 SERVICE_NAME = "piewise.v1.AllocationService"
 DEFAULT_SECONDS = 5.0
 MARGIN_SECONDS, MARGIN_SHARE = 0.050, 0.10  # kept of a caller's deadline for the way back
-MAX_REQUEST_BYTES = 4 * 1024 * 1024  # gRPC's own default
 
 log = structlog.get_logger()
 
@@ -67,6 +67,7 @@ class AllocationService:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="solve")
         self._capacity = workers + queue
         self._admitted = 0
+        self._lock = threading.Lock()
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a grpc.aio server registers; without serializers, since ``parse`` does that better."""
@@ -88,17 +89,19 @@ class AllocationService:
         remaining = context.time_remaining()
         deadline = None if remaining is None else started + remaining
         budget = Budget()
-        self._admitted += 1
-        loop = asyncio.get_running_loop()
+        with self._lock:
+            self._admitted += 1
         future = self._pool.submit(answer_plan, data, deadline, budget, started)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
+        future.add_done_callback(self._release)
         try:
             return await asyncio.wrap_future(future)
         finally:
             budget.cancel()  # a no-op unless the call was cancelled while its solve goes on
 
-    def _release(self) -> None:
-        self._admitted -= 1
+    def _release(self, _: Future[pb.PlanResponse]) -> None:
+        """Runs in the worker's thread, and after the loop has closed, too."""
+        with self._lock:
+            self._admitted -= 1
 
     async def get_service_info(self, data: bytes, context: grpc.aio.ServicerContext) -> Message:
         """GetServiceInfo: see the contract."""

@@ -16,7 +16,11 @@ __all__ = ["CODES", "Overloaded", "status_of"]
 
 DOMAIN = "piewise"
 MAX_VIOLATIONS = 20
-MAX_DETAIL_BYTES = 4_096  # more would not fit in the trailers and becomes RESOURCE_EXHAUSTED
+# Trailers beyond 8 KiB may be dropped on the way, and the caller sees RESOURCE_EXHAUSTED instead. They carry the status
+# as base64 (4/3), and the message once more, three bytes for each that is not ASCII.
+MAX_DETAIL_BYTES = 4_096
+MAX_MESSAGE_BYTES = 384
+MAX_FIELD_CHARACTERS = 320  # a path through sixteen levels fits
 RETRY_SECONDS = 1
 
 
@@ -46,7 +50,7 @@ def status_of(error: BaseException) -> tuple[StatusCode, Status]:
     """gRPC's code for ``error``, and the rich status (ErrorInfo, and BadRequest or RetryInfo) beside it."""
     code = next(code for kind, code in CODES.items() if isinstance(error, kind))
     internal = code.status is StatusCode.INTERNAL
-    message = "internal error; please report it" if internal else str(error)[:1_000]
+    message = "internal error; please report it" if internal else _shortened(str(error))
     info = ErrorInfo(reason=code.reason, domain=DOMAIN)
     details: list[ErrorInfo | BadRequest | RetryInfo] = [info]
     if isinstance(error, InvalidRequest):
@@ -54,7 +58,7 @@ def status_of(error: BaseException) -> tuple[StatusCode, Status]:
             info.reason = error.violations[0].reason
         info.metadata["violations"] = str(len(error.violations))
         details.append(_bad_request(error))
-    if isinstance(error, Overloaded):
+    elif isinstance(error, Overloaded):
         details.append(RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS)))
     packed = []
     for detail in details:
@@ -69,9 +73,23 @@ def _bad_request(error: InvalidRequest) -> BadRequest:
     bad = BadRequest()
     for violation in error.violations[:MAX_VIOLATIONS]:
         bad.field_violations.add(
-            field=violation.field[:200], description=violation.description[:300], reason=violation.reason
+            field=_elided(violation.field), description=violation.description[:300], reason=violation.reason
         )
         if bad.ByteSize() > MAX_DETAIL_BYTES:
             del bad.field_violations[-1]
             break
     return bad
+
+
+def _shortened(text: str) -> str:
+    """As much of ``text`` as a trailer takes; BadRequest has it all, field by field."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= MAX_MESSAGE_BYTES:
+        return text
+    return data[: MAX_MESSAGE_BYTES - 3].decode("utf-8", "ignore") + "..."
+
+
+def _elided(field: str) -> str:
+    """``field`` without its middle where it is too long: its end is what the caller needs."""
+    half = MAX_FIELD_CHARACTERS // 2
+    return field if len(field) <= MAX_FIELD_CHARACTERS else f"{field[: half - 3]}...{field[-half:]}"

@@ -26,7 +26,7 @@ from solver.problem import Ints, Problem, build_problem
 from solver.prover import incumbent_of, proof_goal
 from solver.report import Proved, in_listed_order, report
 from solver.rules import Budget, Engine, Rules
-from solver.search import Outcome, search
+from solver.search import LARGE, Outcome, search
 from solver.situations import understand
 
 __all__ = ["check_request", "plan"]
@@ -107,7 +107,9 @@ def _rounded_ideal(problem: Problem) -> _Answer | None:
     if trades is None or not problem.realises(trades):
         return None
     incumbent = incumbent_of(problem, trades)
-    if proof_goal(problem, incumbent.error) > 0.0:  # an account of a few cents: rounding weighs more than a proof allows
+    if (
+        proof_goal(problem, incumbent.error) > 0.0
+    ):  # an account of a few cents: rounding weighs more than a proof allows
         return None
     return _Answer(Outcome(problem, incumbent), trades, CashStage((problem,), True))
 
@@ -115,14 +117,17 @@ def _rounded_ideal(problem: Problem) -> _Answer | None:
 def _certified(answer: _Answer, trades: Ints, engine: Engine, budget: Budget) -> Proved:
     """What the checker confirms; where it can not, the engine's claim stands in its name."""
     outcome = answer.outcome
-    findings = certify(outcome.problem, answer.stage.exact, trades, outcome.excess_bound, outcome.branches)
-    branches: tuple[Branch, ...] = outcome.branches
+    # recomputing a large tree's bound takes longer than a caller who is out of time leaves
+    late = budget.exhausted and len(outcome.problem.leaves) > LARGE
+    branches: tuple[Branch, ...] = () if late else outcome.branches
+    findings = certify(outcome.problem, answer.stage.exact, trades, outcome.excess_bound, branches)
     if findings.optimal:
         return Proved(findings, Quality.OPTIMAL, Limit.NONE, BoundSource.RECOMPUTED, engine, branches, outcome.rounds)
     limit = Limit.CANCELLED if budget.cancelled else Limit.TIME if budget.exhausted else Limit.WORK
     source = BoundSource.RECOMPUTED
-    if outcome.engine_bound > findings.lower_bound and not outcome.stopped:
-        source, limit = BoundSource.ENGINE, Limit.NONE
+    if outcome.engine_bound > findings.lower_bound:
+        source = BoundSource.ENGINE
+        limit = limit if outcome.stopped else Limit.NONE
         findings = _claimed(findings, outcome.engine_bound)
     return Proved(findings, Quality.FEASIBLE, limit, source, engine, branches, outcome.rounds)
 

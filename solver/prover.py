@@ -138,9 +138,9 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
         bound = tree.evaluate(multipliers)
         stalled = bound <= best + 0.02 * (proof_goal(problem, proof.incumbent.error) - best)
         best = max(best, bound)
-        if best >= proof_goal(problem, proof.incumbent.error) or not np.isfinite(best):
+        if best >= proof_goal(problem, proof.incumbent.error) or not np.isfinite(best) or budget.exhausted:
             break
-        added, split, sides = _relaxed(tree, dict(branch.path))
+        added, split, sides = _relaxed(tree, dict(branch.path), budget)
         _try(problem, sides, proof)
         if stalled or budget.exhausted or not added:
             break
@@ -159,7 +159,7 @@ def _try(problem: Problem, sides: Ints, proof: Proof) -> None:
         proof.incumbent = found
 
 
-def _relaxed(tree: TreeBound, fixed: dict[int, int]) -> tuple[dict[int, list[float]], int | None, Ints]:
+def _relaxed(tree: TreeBound, fixed: dict[int, int], budget: Budget) -> tuple[dict[int, list[float]], int | None, Ints]:
     """Behind the bound: the best new multiplier of every pie, the least decided leaf, who trades on which side."""
     problem = tree.problem
     event = problem.event_row
@@ -172,7 +172,7 @@ def _relaxed(tree: TreeBound, fixed: dict[int, int]) -> tuple[dict[int, list[flo
     undecided: list[tuple[float, int]] = []
     while stack:
         p, k, least, most = stack.pop()
-        multiplier, fresh = _best_multiplier(tree, p, k, least, most)
+        multiplier, fresh = _best_multiplier(tree, p, k, least, most, budget)
         if fresh:
             added[p] = [multiplier]
         table = tree.table(p, np.array([multiplier]))
@@ -241,7 +241,7 @@ def _cheaper_side(tree: TreeBound, leaf: int, multiplier: float) -> int:
     return 1 if wanted > 0 else -1
 
 
-def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float) -> tuple[float, bool]:
+def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float, budget: Budget) -> tuple[float, bool]:
     """The λ where min(λ·least, λ·most) + S_k(λ), concave in λ, is greatest, and whether the table lacks it."""
 
     def value(at: Floats, sums: Floats) -> Floats:
@@ -251,6 +251,8 @@ def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float)
     at = table.multipliers
     known = value(at, table.sums[k])
     for _ in range(ZOOMS):
+        if budget.exhausted:
+            break
         j = int(np.argmax(known))
         span = float(at[-1] - at[0]) or 1.0
         left = float(at[j - 1]) if j > 0 else float(at[j]) - 4.0 * span

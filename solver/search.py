@@ -80,6 +80,9 @@ def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: B
         if best is None:
             outcome.stopped = True
             return
+        if budget.exhausted:  # no time to prove it: LB = 0 stands
+            outcome.stopped = True
+            return
         proof = prove(held, best, budget, branches)
         outcome.incumbent, outcome.branches = proof.incumbent, tuple(proof.branches)
         if _proved(held, proof):
@@ -87,7 +90,7 @@ def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: B
         if budget.exhausted:
             outcome.stopped = True
             return
-        if outcome.rounds >= MAX_ROUNDS or repeated:
+        if outcome.rounds >= MAX_ROUNDS or repeated or budget.work_limit <= BRANCHES_FIRST:
             _last_effort(held, outcome, budget)
             return
         proposal = highs.propose(held, _points(outcome.incumbent), budget, NODES_LATER)
