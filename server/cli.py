@@ -10,8 +10,7 @@ from typing import Annotated, NoReturn
 
 import grpc
 import typer
-from google.protobuf.json_format import MessageToJson, ParseError
-from google.protobuf.json_format import Parse as parse_json
+from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 
@@ -64,10 +63,7 @@ def plan_command(
     request = _read(file)
     if not as_json:  # a table shows every slice and the changed targets
         request.options.view = pb.VIEW_FULL
-    if address is None:
-        response = _plan_here(request)
-    else:
-        response = _plan_there(request, address, timeout)
+    response = _plan_here(request) if address is None else _plan_there(request, address, timeout)
     if as_json:
         print(_json(response))
     else:
@@ -77,9 +73,7 @@ def plan_command(
 
 @app.command("serve")
 def serve_command(
-    address: Annotated[
-        str, typer.Option(help="HOST:PORT to listen on; port 0 takes any free one.")
-    ] = "127.0.0.1:50051",
+    address: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 takes any free one.")] = "127.0.0.1:50051",
 ) -> None:
     """Serve piewise.v1.AllocationService over gRPC until SIGTERM; the first line printed says where."""
     try:
@@ -105,7 +99,7 @@ def _read(file: str) -> pb.PlanRequest:
     except (OSError, UnicodeDecodeError) as error:
         _fail(BAD_REQUEST, f"can not read {file}: {error}")
     try:
-        return parse_json(text, pb.PlanRequest(), max_recursion_depth=100)
+        return Parse(text, pb.PlanRequest(), max_recursion_depth=100)
     except (ParseError, RecursionError) as error:
         _fail(BAD_REQUEST, f"{file} is no PlanRequest as JSON: {error}\nSee `piewise example minimum` for one.")
 

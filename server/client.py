@@ -25,7 +25,7 @@ class Client:
 
     def __init__(self, address: str) -> None:
         self.channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
-        self._stub = allocation_pb2_grpc.AllocationServiceStub(self.channel)
+        self._stub = allocation_pb2_grpc.AllocationServiceStub(self.channel)  # type: ignore[no-untyped-call]  # written by protoc
 
     def __enter__(self) -> Client:
         return self

@@ -38,7 +38,7 @@ from solver import (
     Withdrawal,
 )
 
-__all__ = ["Request", "fill_response", "fingerprint", "parse", "read_request"]
+__all__ = ["MAX_REQUEST_BYTES", "Request", "fill_response", "fingerprint", "parse", "read_request"]
 
 Kind = TypeVar("Kind", bound=Message)
 MAX_REQUEST_BYTES = 4 * 1024 * 1024  # what gRPC lets through by default
@@ -86,7 +86,7 @@ def parse(kind: type[Kind], data: bytes) -> Kind:
 
 def _unknown_fields(message: Message, at: str) -> Iterator[Violation]:
     """Where the fields are that this version does not know; only looked for once the sizes tell that there are some."""
-    for field in UnknownFieldSet(message):
+    for field in UnknownFieldSet(message):  # type: ignore[attr-defined]  # iterable, though its stubs do not say so
         reason = f"has field {field.field_number}, which this version does not know; nothing is ignored, so take it out"
         yield Violation(at or message.DESCRIPTOR.name, "UNKNOWN_FIELD", reason)
     for descriptor, value in message.ListFields():
@@ -282,14 +282,14 @@ def fill_response(response: pb.PlanResponse, answer: Plan | Infeasible, view: in
 
 def _fill_certificate(written: pb.Certificate, answer: Plan, view: int) -> None:
     certificate = answer.certificate
-    written.quality = pb.Quality.Value(f"QUALITY_{certificate.quality.value}")
+    written.quality = pb.Quality.Value(f"QUALITY_{certificate.quality.value}")  # type: ignore[assignment]  # an enum is an int
     if certificate.limit.value != "NONE":
-        written.limit = pb.Limit.Value(f"LIMIT_{certificate.limit.value}")
+        written.limit = pb.Limit.Value(f"LIMIT_{certificate.limit.value}")  # type: ignore[assignment]
     written.engine, written.solver_version = certificate.engine, certificate.solver_version
     written.cash_left, written.retired_excess = certificate.cash_left, certificate.retired_excess
     written.tracking_error, written.lower_bound = certificate.tracking_error, certificate.lower_bound
     written.rounding_slack = certificate.rounding_slack
-    written.bound_source = pb.BoundSource.Value(f"BOUND_SOURCE_{certificate.bound_source.value}")
+    written.bound_source = pb.BoundSource.Value(f"BOUND_SOURCE_{certificate.bound_source.value}")  # type: ignore[assignment]
     if view == pb.VIEW_FULL:
         for evidence in certificate.evidence:
             written.evidence.add(

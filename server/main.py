@@ -12,8 +12,9 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from server.conversion import MAX_REQUEST_BYTES
 from server.examples import example
-from server.service import MAX_REQUEST_BYTES, SERVICE_NAME, AllocationService, answer_plan
+from server.service import SERVICE_NAME, AllocationService, answer_plan
 from solver import Budget
 
 __all__ = ["create_server", "serve"]

@@ -186,9 +186,7 @@ class TreeBound:
         able = ((counts > 0) | table.some) & (low <= high) & np.isfinite(table.sums).all(axis=1)
         rests = not table.some and received == 0 and problem.flow_min[c] <= 0 <= problem.flow_max[c]
         found, lows, highs = counts[able], low[able], high[able]
-        costs = (
-            self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
-        )
+        costs = self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
         if len(found) > COUNTED:  # too many to tell apart: any number of leaves counts as one
             found, costs = np.array([1]), costs.min(axis=0, keepdims=True)
             lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
@@ -211,9 +209,7 @@ class TreeBound:
         k = int(np.argmin(values[:, 0]))
         return int(counts[able][k]), float(flows[k, 0])
 
-    def _inner_minima(
-        self, c: int, multipliers: Floats, low: Floats, high: Floats, able: np.ndarray
-    ) -> tuple[Floats, Floats]:
+    def _inner_minima(self, c: int, multipliers: Floats, low: Floats, high: Floats, able: np.ndarray) -> tuple[Floats, Floats]:
         """min_y h_c(y) − λ y + max_j (λ_j (y + R_c) + S_{k,j}) and its y, by count (of ``able``) and by λ."""
         problem, table, received = self.problem, self.tables[c], float(self.problem.received[c])
         low, high, sums = low[able][:, None], high[able][:, None], table.sums[able]

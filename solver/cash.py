@@ -11,6 +11,7 @@ Source: PROBLEM.md §2, stage 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def _has_open_leaf(problem: Problem, p: int, idle: frozenset[int]) -> bool:
 
 
 def _undominated(options: list[Placement]) -> list[Placement]:
-    kept = []
+    kept: list[Placement] = []
     for one in sorted(options, key=lambda o: (o[0], o[1], sorted(o[2]))):
         if not any(k[0] <= one[0] and k[1] < one[1] for k in kept) and one not in kept:
             kept.append(one)
@@ -135,7 +136,7 @@ def _merged(intervals: Intervals) -> Intervals:
 
 def _coarser(intervals: Intervals) -> Intervals:
     """Close the narrowest half of the gaps: more than can be reached, so a bound on it stays a bound."""
-    gaps = sorted(b[0] - a[1] for a, b in zip(intervals, intervals[1:], strict=False))
+    gaps = sorted(b[0] - a[1] for a, b in pairwise(intervals))
     width = gaps[len(gaps) // 2]
     merged = intervals[:1]
     for low, high in intervals[1:]:

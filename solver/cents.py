@@ -64,7 +64,10 @@ def marginals(problem: Problem, rows: np.ndarray, flows: Ints, low: Ints, high: 
 
 
 def exact_trades(problem: Problem, sides: Ints | None) -> Ints | None:
-    """The integer trades of least J, given ``sides`` (``None``: as if there were no minimum); one entry a row, 0 at pies. ``None`` where they can not sum up."""
+    """The integer trades of least J, given ``sides`` (``None``: as if there were no minimum), or ``None``.
+
+    One entry a row, 0 at pies; ``None`` where they can not sum up.
+    """
     low, high = leaf_intervals(problem, sides)
     search = _Search(problem, low, high)
     if not search.bounded():
@@ -168,7 +171,7 @@ class _Search:
             if c in curves:
                 at, flow = self._response(int(c), curves[c])
                 real[i] = np.interp(multiplier, at, flow)
-        return np.clip(real, self.low[rows], self.high[rows])
+        return np.asarray(np.clip(real, self.low[rows], self.high[rows]))
 
     def _felt_scale(self, rows: np.ndarray) -> Floats:
         """w_n A°_p, and something large for rows that J does not feel: they follow almost freely."""

@@ -95,9 +95,7 @@ def _flows(problem: Problem, trades: Sequence[int]) -> tuple[list[int], list[int
     return flows, loose
 
 
-def certify(
-    problem: Problem, stage_exact: bool, trades: Ints, excess_bound: int, branches: Sequence[Branch]
-) -> Findings:
+def certify(problem: Problem, stage_exact: bool, trades: Ints, excess_bound: int, branches: Sequence[Branch]) -> Findings:
     """Check ``trades`` for the problem of one cash case, and prove what can be proved with ``branches``.
 
     ``excess_bound`` is a proved lower bound on the retired excess. Raises ``InternalError`` where a rule is broken.

@@ -107,9 +107,7 @@ def _rounded_ideal(problem: Problem) -> _Answer | None:
     if trades is None or not problem.realises(trades):
         return None
     incumbent = incumbent_of(problem, trades)
-    if (
-        proof_goal(problem, incumbent.error) > 0.0
-    ):  # an account of a few cents: rounding weighs more than a proof allows
+    if proof_goal(problem, incumbent.error) > 0.0:  # an account of a few cents: rounding weighs more than a proof allows
         return None
     return _Answer(Outcome(problem, incumbent), trades, CashStage((problem,), True))
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from solver.bound import Branch, PieTable, TreeBound
-from solver.certificate import allowed_gap
 from solver.cents import exact_trades, leaf_intervals, marginals, tracking_error
+from solver.certificate import allowed_gap
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
 
@@ -67,7 +67,7 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
     first = Branch((), _first_multipliers(problem, incumbent))
     bound, first, split = _tighten(problem, first, proof, budget)
     heapq.heappush(queue, (bound, 0, first))
-    splits = {(): split}
+    splits: dict[tuple[tuple[int, int], ...], int | None] = {(): split}
     count = 1
     while queue:
         bound, _, branch = queue[0]

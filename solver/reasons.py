@@ -56,9 +56,7 @@ def explain_liquidated(sold: Liquidated, understood: Understood) -> tuple[Reason
 
 def _reason(code: ReasonCode, currency: str, **figures: float) -> Reason:
     texts = {name: money_text(abs(amount), currency) for name, amount in figures.items()}
-    details = tuple(
-        (name, f"{amount:.6f}" if isinstance(amount, float) else str(amount)) for name, amount in figures.items()
-    )
+    details = tuple((name, f"{amount:.6f}" if isinstance(amount, float) else str(amount)) for name, amount in figures.items())
     return Reason(code, details, SENTENCES[code].format(**texts))
 
 

@@ -139,9 +139,7 @@ def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[i
     for sold in gone.values():
         if sold.slice_id not in rows:
             end = tree.below(rows[sold.pie_id]).stop
-            node = Node(
-                sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explain_liquidated(sold, understood)
-            )
+            node = Node(sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explain_liquidated(sold, understood))
             tail.setdefault(end, []).append(node)
     proceeds = _proceeds(problem)
     nodes: list[Node] = []

@@ -180,9 +180,7 @@ class _Change:
             return None
         if slice_id in self.placed:
             where = self.placed[slice_id] or "the root"
-            problem = (
-                f"{slice_id!r} would be in {where} and in {pie_id or 'the root'}; name the pie that it leaves, too"
-            )
+            problem = f"{slice_id!r} would be in {where} and in {pie_id or 'the root'}; name the pie that it leaves, too"
             self.violations.append(Violation(f"{AT}.pies", "SLICE_IN_TWO_PIES", problem))
             return None
         self.placed[slice_id] = pie_id
@@ -271,6 +269,4 @@ def _emptied(content: Holding | Pie) -> Holding | Pie:
         return Holding(content.security_id, 0)
     if pie_value(content) == 0:
         return content
-    return Pie(
-        tuple(Slice(c.slice_id, c.target_weight, _emptied(c.content)) for c in content.slices), content.weight_total
-    )
+    return Pie(tuple(Slice(c.slice_id, c.target_weight, _emptied(c.content)) for c in content.slices), content.weight_total)

@@ -53,9 +53,7 @@ class _Model:
     curvature: list[float] = field(default_factory=list)
     rows: list[tuple[float, float, list[int], list[float]]] = field(default_factory=list)
 
-    def column(
-        self, lower: float, upper: float, cost: float = 0.0, integer: bool = False, curvature: float = 0.0
-    ) -> int:
+    def column(self, lower: float, upper: float, cost: float = 0.0, integer: bool = False, curvature: float = 0.0) -> int:
         self.cost.append(cost)
         self.lower.append(lower)
         self.upper.append(upper)
@@ -105,7 +103,7 @@ def least_excess(problem: Problem, budget: Budget, node_limit: int) -> tuple[Int
     retired = np.flatnonzero((problem.keep >= 0) & (problem.flow_min < 0))
     _write_switches(problem, model, layout)
     excess = {}
-    for row in retired:
+    for row in map(int, retired):
         excess[int(row)] = model.column(0.0, np.inf, cost=1.0)
         above = float(problem.keep[row] - problem.value[row]) / layout.unit
         columns = layout.flow.get(int(row)) or [_pie_column(problem, model, layout, int(row))]
@@ -173,7 +171,8 @@ def _write_switches(problem: Problem, model: _Model, layout: _Layout) -> None:
         ):
             if most == 0:
                 continue
-            x = model.column(*sorted((0.0, side * float(most) / unit)))
+            low, high = sorted((0.0, side * float(most) / unit))
+            x = model.column(low, high)
             z = model.column(0.0, 1.0, integer=True)
             layout.flow[row].append(x)
             layout.switch[row, side] = z
@@ -298,7 +297,7 @@ def _engine() -> highspy.Highs:
     """This thread's Highs: making one costs ten times what passing it a model does."""
     engine = getattr(_local, "engine", None)
     if engine is None:
-        engine = highspy.Highs()
+        engine = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy carries no types there
         engine.setOptionValue("output_flag", False)
         engine.setOptionValue("threads", 1)
         engine.setOptionValue("random_seed", 0)
