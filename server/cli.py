@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import traceback
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -32,6 +34,7 @@ EXIT_CODES = "Exit code: 0 planned, 1 infeasible, 2 bad request, 3 unreachable, 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,  # ``main`` has the last word on what nobody expected
     help="Plan what a pie portfolio trades: exactly, to the cent, with a proof.\n\n"
     "Try: piewise example minimum | piewise plan -",
     epilog=EXIT_CODES,
@@ -125,6 +128,8 @@ def _plan_there(request: pb.PlanRequest, address: str, timeout: float) -> pb.Pla
                 _fail(BAD_REQUEST, _told(Status.FromString(metadata.get("grpc-status-details-bin", b""))))
             if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
                 _fail(INTERNAL, f"the server failed: {error.details()}")
+            if code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED):
+                _fail(UNREACHABLE, f"no answer from {address} in time: {error.details()}; try again later")
             _fail(UNREACHABLE, f"no answer from {address}: {error.details()}; is `piewise serve` running there?")
 
 
@@ -148,8 +153,16 @@ def _fail(code: int, text: str) -> NoReturn:
 
 
 def main() -> None:
-    """Entry point of the command."""
-    app()
+    """Entry point of the command; what nobody expected is our fault (exit 4), never "infeasible" (1)."""
+    for stream in (sys.stdout, sys.stderr):  # a console that lacks a letter of some slice's name shows ? for it
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except Exception as error:
+        traceback.print_exc()
+        print(f"internal error: {error!r}; please report it", file=sys.stderr)
+        sys.exit(INTERNAL)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from server.generated.piewise.v1 import allocation_pb2_grpc
 
 __all__ = ["CHANNEL_OPTIONS", "Client", "server_process"]
 
-# with http_proxy in the environment, gRPC to this very machine would go through the proxy
-CHANNEL_OPTIONS = (("grpc.enable_http_proxy", 0),)
+# with http_proxy in the environment, gRPC to this very machine would go through the proxy; the FULL view of a very large
+# account exceeds gRPC's default of 4 MiB
+CHANNEL_OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", 64 * 1024 * 1024))
 START_SECONDS = 30.0
 
 
@@ -71,4 +72,9 @@ def server_process(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]
         finally:
             if process.poll() is None:
                 process.terminate()
-            process.wait(timeout=START_SECONDS)
+            try:
+                process.wait(timeout=START_SECONDS)
+            except subprocess.TimeoutExpired:  # never leave a process behind
+                process.kill()
+                process.wait()
+                raise

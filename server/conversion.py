@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -43,6 +44,7 @@ __all__ = ["MAX_REQUEST_BYTES", "Request", "fill_response", "fingerprint", "pars
 Kind = TypeVar("Kind", bound=Message)
 MAX_REQUEST_BYTES = 4 * 1024 * 1024  # what gRPC lets through by default
 MAX_ECHOED_BYTES = 128  # of an id or a version that the answer repeats, an event's id once for every order
+MAX_UNKNOWN_FIELDS = 1_000  # reported; four megabytes hold two million
 MAX_SECONDS = 3_600
 ENGINES = {pb.ENGINE_UNSPECIFIED: Engine.AUTO, pb.ENGINE_AUTO: Engine.AUTO, pb.ENGINE_HIGHS: Engine.HIGHS}
 REACHES = {pb.REACH_DEEP: Reach.DEEP, pb.REACH_SHALLOW: Reach.SHALLOW}
@@ -80,7 +82,7 @@ def parse(kind: type[Kind], data: bytes) -> Kind:
     known.CopyFrom(message)
     known.DiscardUnknownFields()
     if known.ByteSize() != size:
-        raise InvalidRequest(tuple(_unknown_fields(message, "")))
+        raise InvalidRequest(tuple(islice(_unknown_fields(message, ""), MAX_UNKNOWN_FIELDS)))
     return message
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 
 import grpc
@@ -21,6 +22,7 @@ __all__ = ["create_server", "serve"]
 
 QUEUE_PER_WORKER = 16
 GRACE_SECONDS = 10.0  # longer than the longest default solve
+READ_BYTES = 4 * MAX_REQUEST_BYTES  # read, so that too large a request is refused by an error that says what is right
 
 log = structlog.get_logger()
 
@@ -34,7 +36,7 @@ async def create_server(
     """
     workers = workers or os.cpu_count() or 1
     queue = QUEUE_PER_WORKER * workers if queue is None else queue
-    server = grpc.aio.server(options=(("grpc.max_receive_message_length", MAX_REQUEST_BYTES), ("grpc.so_reuseport", 0)))
+    server = grpc.aio.server(options=(("grpc.max_receive_message_length", READ_BYTES), ("grpc.so_reuseport", 0)))
     service = AllocationService(workers, queue)
     server.add_generic_rpc_handlers((service.handlers(),))
     checks = health.aio.HealthServicer()
@@ -62,8 +64,10 @@ def _warm_up() -> None:
 async def serve(address: str) -> None:
     """Serve until SIGTERM or SIGINT, then drain: health says NOT_SERVING, calls under way finish, the process ends.
 
-    The first line on standard output is ``listening on HOST:PORT``, for people and for programs.
+    The first line on standard output is ``listening on HOST:PORT``, for people and for programs; the log goes to
+    standard error, since whoever started the process may read no further than that line.
     """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     server, port, checks = await create_server(address)
     host = address.rsplit(":", 1)[0]
     print(f"listening on {host}:{port}", flush=True)
