@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -129,7 +130,8 @@ def _guarded(method: Method) -> Callable[[bytes, grpc.aio.ServicerContext], Awai
         except Exception as error:
             code, status = status_of(error)
             if code is grpc.StatusCode.INTERNAL:
-                log.exception("call failed", method=method.__name__)
+                # as plain text: a traceback with its local variables would put whole accounts into the log
+                log.error("call failed", method=method.__name__, exception="".join(traceback.format_exception(error)))
             context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
             await context.abort(code, status.message)
             raise AssertionError("abort returns never") from error
