@@ -67,6 +67,8 @@ class _Explainer:
         self.problem, self.tree = problem, problem.tree
         self.flow = flows.tolist()
         self.ideal = problem.ideal.tolist()
+        self.flow[problem.event_row] = int(trades.sum())
+        self.ideal[problem.event_row] = float(problem.received.sum())
         self.slope = problem.slope.tolist()
         self.scale = problem.scale.tolist()
         self.currency = understood.portfolio.currency_code
@@ -83,7 +85,8 @@ class _Explainer:
     def _money(self) -> dict[int, float]:
         """What each pie has to split in the ideal; 0 means that nothing happens inside it."""
         received = self.problem.received.tolist()
-        return {p: self.ideal[p] + received[p] for p in self.problem.pies}
+        event = self.problem.event_row
+        return {p: received[p] + (self.ideal[p] if p != event else 0.0) for p in self.problem.pies}
 
     def _trading(self, trades: Ints) -> list[bool]:
         trading = [bool(t) for t in trades.tolist()]
