@@ -124,7 +124,8 @@ def _improve(outcome: Outcome, problem: Problem, sides: Ints) -> None:
 def start_plan(problem: Problem) -> Incumbent | None:
     """The best of a few simple guesses at who trades, made exact; ``None`` where none of them can sum up."""
     best = None
-    limit = STARTS if len(problem.leaves) <= LARGE else 1
+    # without a minimum every guess comes to the same plan
+    limit = STARTS if problem.min_trade > 1 and len(problem.leaves) <= LARGE else 1
     found = 0
     for sides in _guesses(problem):
         trades = exact_trades(problem, sides)
