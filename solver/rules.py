@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from solver.errors import InvalidRequest
@@ -38,26 +38,16 @@ class Budget:
 
     ``seconds_left`` is the caller's clock (the package has none): it is asked between steps and bounds every
     engine run. ``work_limit`` bounds branches and rounds, the same on every machine. ``cancel`` may be called
-    from another thread; it stops a running engine through the hook that the engine registers.
+    from another thread.
     """
 
     seconds_left: Callable[[], float] = lambda: math.inf
     work_limit: int = 2_000
     cancelled: bool = False
-    _interrupt: Callable[[], object] | None = field(default=None, repr=False)
 
     def cancel(self) -> None:
-        """Stop the search as soon as it can be stopped."""
+        """Stop the search as soon as it can be stopped: the search and its engine look here."""
         self.cancelled = True
-        interrupt = self._interrupt
-        if interrupt is not None:
-            interrupt()
-
-    def on_cancel(self, interrupt: Callable[[], object] | None) -> None:
-        """Register what ends the engine run under way, or ``None`` after it."""
-        self._interrupt = interrupt
-        if self.cancelled and interrupt is not None:
-            interrupt()
 
     @property
     def exhausted(self) -> bool:

@@ -269,11 +269,9 @@ def _run(model: _Model, budget: Budget, node_limit: int) -> tuple[highspy.HighsM
         engine.passHessian(_hessian(model))
     engine.setOptionValue("time_limit", max(0.001, min(1e6, budget.seconds_left())))
     engine.setOptionValue("mip_max_nodes", node_limit)
-    budget.on_cancel(engine.cancelSolve)
-    try:
-        ran = highspy.HighsStatus.kError if budget.cancelled else engine.run()
-    finally:
-        budget.on_cancel(None)
+    _local.watched[:] = [budget]
+    ran = highspy.HighsStatus.kError if budget.cancelled else engine.run()
+    _local.watched.clear()
     status = engine.getModelStatus()
     info = engine.getInfo()
     found = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
@@ -303,8 +301,10 @@ def _engine() -> highspy.Highs:
         engine.setOptionValue("random_seed", 0)
         engine.setOptionValue("mip_rel_gap", GAP)
         engine.setOptionValue("mip_abs_gap", GAP)
-        engine.HandleUserInterrupt = True
-        _local.engine = engine
+        watched: list[Budget] = []
+        # highspy's own cancelSolve stays set, and would stop every later run of this instance as well
+        engine.cbMipInterrupt += lambda event: event.interrupt() if watched and watched[0].exhausted else None
+        _local.engine, _local.watched = engine, watched
     return engine
 
 

@@ -1,0 +1,43 @@
+"""HiGHS as it is used: a cancelled run leaves nothing behind, and both statuses are looked at."""
+
+from __future__ import annotations
+
+import threading
+
+from solver import Budget, Deposit, Engine, Holding, Pie, Plan, Portfolio, Quality, Rules, Slice, plan
+
+
+def account(slices: int) -> Portfolio:
+    return Portfolio(Pie(tuple(Slice(f"s{i}", 490 + 37 * i % 21, Holding(f"S{i}")) for i in range(slices))))
+
+
+def test_a_cancelled_search_leaves_its_engine_as_it_was() -> None:
+    cancelled = Budget()
+    cancelled.cancel()
+    first = plan(account(60), Deposit(2_050), Rules(100), Engine.HIGHS, cancelled)
+    assert not isinstance(first, Plan) or first.certificate.quality is not Quality.HEURISTIC
+    second = plan(account(60), Deposit(2_050), Rules(100), Engine.HIGHS)
+    assert isinstance(second, Plan)
+    assert second.certificate.quality is Quality.OPTIMAL
+    assert second.rounds >= 1
+
+
+def test_out_of_time_is_an_honest_answer() -> None:
+    answer = plan(account(60), Deposit(2_050), Rules(100), Engine.HIGHS, Budget(seconds_left=lambda: 0.0))
+    assert isinstance(answer, Plan)
+    assert answer.certificate.quality is Quality.FEASIBLE
+    assert answer.certificate.limit.value == "TIME"
+    assert answer.certificate.lower_bound <= answer.certificate.tracking_error
+
+
+def test_every_thread_has_its_own_engine() -> None:
+    answers: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(plan(account(40), Deposit(1_050), Rules(100), Engine.HIGHS)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({str(answer) for answer in answers}) == 1
