@@ -25,8 +25,10 @@ def served(workers: int = 2, queue: int = 4) -> Iterator[str]:
     try:
         started = asyncio.run_coroutine_threadsafe(create_server("127.0.0.1:0", workers, queue), loop)
         server, port, _ = started.result(30)
-        yield f"127.0.0.1:{port}"
-        asyncio.run_coroutine_threadsafe(server.stop(0.2), loop).result(10)
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(0.2), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

@@ -173,7 +173,7 @@ def test_time_limit(
         if asked is not None:
             request.options.time_limit.FromNanoseconds(int(asked * 1e9))
         client.plan(request, timeout=timeout)
-    assert least < seen[0] <= most
+    assert least < seen[0] <= most + 0.05  # the wire rounds deadlines up
 
 
 def test_work_limit_reaches_the_solver(monkeypatch: pytest.MonkeyPatch) -> None:
