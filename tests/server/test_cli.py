@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from google.protobuf.json_format import MessageToJson, Parse
 from typer.testing import CliRunner, Result
 
@@ -142,7 +143,10 @@ def test_unreachable() -> None:
 
 
 def test_serve_where_it_can_not() -> None:
-    assert run("serve", "--address", "nonsense.invalid:0").exit_code == UNREACHABLE
+    try:
+        assert run("serve", "--address", "nonsense.invalid:0").exit_code == UNREACHABLE
+    finally:
+        structlog.reset_defaults()  # its log went to a stream that is closed by now
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 
 import grpc
 import pytest
+import structlog
 
 from server import service
 from server.client import CHANNEL_OPTIONS, Client
@@ -166,6 +168,19 @@ def test_the_log_of_a_bug_has_no_account(
     out, err = capfd.readouterr()
     assert "InternalError: a bug" in out + err
     assert "AAPL" not in out + err
+
+
+def test_a_log_that_can_not_be_written_changes_no_answer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = StringIO()
+    closed.close()
+
+    def fail(*_: object) -> None:
+        raise InternalError("a bug")
+
+    monkeypatch.setattr(service, "plan", fail)
+    monkeypatch.setattr(service, "log", structlog.wrap_logger(structlog.PrintLogger(closed)))
+    caught = refusal(client, example("deposit"))
+    assert (caught.code(), details_of(caught)[0].reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
 
 
 def test_get_service_info_parses_for_itself_too(address: str) -> None:
