@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
-from solver.errors import InternalError
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
 
@@ -263,7 +262,8 @@ def _run(model: _Model, budget: Budget, node_limit: int) -> tuple[highspy.HighsM
     engine = _engine()
     engine.clearModel()
     if engine.passModel(_as_highs(model)) == highspy.HighsStatus.kError:
-        raise InternalError("HiGHS refused the model")
+        # coefficients beyond what HiGHS takes, far down a deep tree: it proposes nothing, and others' plans stand
+        return highspy.HighsModelStatus.kModelError, None, -np.inf
     quadratic = any(model.curvature)
     if quadratic:
         engine.passHessian(_hessian(model))

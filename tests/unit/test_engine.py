@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from solver import Budget, Deposit, Engine, Holding, Pie, Plan, Portfolio, Quality, Rules, Slice, plan
+from solver import Budget, Deposit, Engine, Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, plan
 
 
 def account(slices: int) -> Portfolio:
@@ -28,6 +28,19 @@ def test_out_of_time_is_an_honest_answer() -> None:
     assert answer.certificate.quality is Quality.FEASIBLE
     assert answer.certificate.limit.value == "TIME"
     assert answer.certificate.lower_bound <= answer.certificate.tracking_error
+
+
+def test_a_tree_too_deep_for_highs_still_gets_a_plan() -> None:
+    """Sixteen levels of a hundred slices: w A° falls to 1e-25 of a cent, which HiGHS refuses as a coefficient."""
+    names = iter(range(10_000))
+
+    def pie(depth: int) -> Pie:
+        leaves = tuple(Slice(f"s{(i := next(names))}", 1 + i % 7, Holding(f"S{i}", 1_000 + i)) for _ in range(100))
+        return Pie(leaves + (() if depth == 16 else (Slice(f"p{depth}", 50, pie(depth + 1)),)))
+
+    budget = Budget(work_limit=1)
+    answer = plan(Portfolio(pie(1)), Rebalance(), Rules(100), Engine.HIGHS, budget)
+    assert isinstance(answer, Plan)
 
 
 def test_every_thread_has_its_own_engine() -> None:
