@@ -101,11 +101,13 @@ def least_excess(problem: Problem, budget: Budget, node_limit: int) -> tuple[Int
     layout.worth = layout.unit
     retired = np.flatnonzero((problem.keep >= 0) & (problem.flow_min < 0))
     _write_switches(problem, model, layout)
+    for p in problem.pies[1:]:  # before any row that sums them up
+        _pie_column(problem, model, layout, p)
     excess = {}
     for row in map(int, retired):
         excess[int(row)] = model.column(0.0, np.inf, cost=1.0)
         above = float(problem.keep[row] - problem.value[row]) / layout.unit
-        columns = layout.flow.get(int(row)) or [_pie_column(problem, model, layout, int(row))]
+        columns = layout.flow[int(row)]
         model.row(-np.inf, above, [*columns, excess[int(row)]], [1.0] * len(columns) + [-1.0])
     _write_conservation(problem, model, layout)
     _, values, bound = _run(model, budget, node_limit)
@@ -238,7 +240,7 @@ def _write_conservation(problem: Problem, model: _Model, layout: _Layout) -> Non
         columns = [column for c in rows for column in layout.flow.get(int(c), [])]
         values = [1.0] * len(columns)
         if p != problem.event_row:
-            columns += layout.flow.get(p) or [_pie_column(problem, model, layout, p)]
+            columns += layout.flow[p]
             values += [-1.0]
         most = float(problem.received[p]) / layout.unit
         spare = problem.spare / layout.unit if p == problem.event_row else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from solver import Budget, Deposit, Engine, Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, plan
+from solver import Budget, Deposit, Engine, Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
 
 
 def account(slices: int) -> Portfolio:
@@ -54,3 +54,13 @@ def test_every_thread_has_its_own_engine() -> None:
     for thread in threads:
         thread.join()
     assert len({str(answer) for answer in answers}) == 1
+
+
+def test_retired_slices_below_a_nested_pie_may_keep_what_the_minimum_forbids() -> None:
+    """The ideal sells 100 of each retired slice; under a minimum of 200 one is sold whole and the other kept."""
+    retired = (Slice("s4", 0, Holding("S4", 100)), Slice("s5", 0, Holding("S5", 200)))
+    portfolio = Portfolio(Pie((Slice("p", 1, Pie((Slice("s3", 1, Holding("S3", 0)), *retired))),)))
+    answer = plan(portfolio, Withdrawal(100), Rules(200))
+    assert isinstance(answer, Plan)
+    assert [(o.security_id, o.amount) for o in answer.orders] == [("S5", 200)]
+    assert answer.certificate.retired_excess == 100
