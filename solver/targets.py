@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from solver.errors import InvalidRequest, Violation
 from solver.events import ChangedPie, NewPie, TargetChange, TargetSlice
 from solver.portfolio import (
+    MAX_DEPTH,
     Holding,
     Pie,
     Portfolio,
     Slice,
     id_violation,
-    pie_value,
     pie_violations,
     weight_violation,
 )
@@ -29,7 +29,11 @@ AT = "events[0].target_change"
 
 @dataclass(frozen=True, slots=True)
 class Liquidated:
-    """One holding sold whole: its slice and security, its value (minor units), the pie that keeps the proceeds."""
+    """One holding sold whole: its slice and security, its value (minor units), the pie that keeps the proceeds.
+
+    ``pie_id`` is a pie of the changed tree that is not liquidated itself: the one that listed the slice, or, for a
+    slice inside a liquidated pie, the one that listed that pie.
+    """
 
     slice_id: str
     security_id: str
@@ -39,7 +43,10 @@ class Liquidated:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The portfolio under its new targets, without what was liquidated; ``received`` is R_p by pie id, where > 0."""
+    """The portfolio under its new targets, without what was liquidated; ``received`` is R_p by pie id, where > 0.
+
+    ``liquidated`` follows the old tree, depth first; ``moved`` names slices that changed pie, sold there or not.
+    """
 
     portfolio: Portfolio
     received: dict[str, int]
@@ -56,49 +63,57 @@ def apply_target_change(portfolio: Portfolio, event: TargetChange) -> Changed:
     InvalidRequest
         naming each field at fault: pies that do not exist or are named twice or leave the tree, slices listed in two
         places, existing slices with content, new ones without or with a value, pies without a positive target,
-        a pie moved below itself, a security sold and bought by the same event.
+        a pie moved below itself, a security sold and bought by the same event, a tree too deep or too large.
     """
-    index = _Index(portfolio)
-    violations = list(_form_violations(index, event))
-    if violations:
-        raise InvalidRequest(tuple(violations))
-    change = _Change(index, {pie.slice_id: pie for pie in event.pies})
-    root = change.build("", Pie(()) if "" in change.pies else portfolio.root, frozenset())
+    index, listed = _Index(portfolio), dict[str, str]()
+    _refuse(list(_form_violations(index, event, listed)))
+    change = _Change(index, {pie.slice_id: pie for pie in event.pies}, listed)
+    root = change.build("", portfolio.root, (), 1)
+    _refuse(change.violations)  # before anybody is missed who is absent only because of these
     change.check_leavers()
-    if change.violations:
-        raise InvalidRequest(tuple(change.violations))
+    _refuse(change.violations)
     change.liquidate()
-    if change.violations:
-        raise InvalidRequest(tuple(change.violations))
-    changed = Portfolio(root, portfolio.cash, portfolio.currency_code, portfolio.portfolio_id, portfolio.version)
+    change.check_securities()
+    _refuse(change.violations)
+    try:
+        changed = Portfolio(root, portfolio.cash, portfolio.currency_code, portfolio.portfolio_id, portfolio.version)
+    except InvalidRequest as fault:  # what only the whole tree shows, said of the event and not of a tree nobody sent
+        raise InvalidRequest(tuple(_said_of_the_event(v) for v in fault.violations)) from fault
     return Changed(changed, change.received, tuple(change.liquidated), frozenset(change.added), frozenset(change.moved))
 
 
+def _said_of_the_event(fault: Violation) -> Violation:
+    return Violation(f"{AT}.pies", fault.reason, f"would leave a portfolio that {fault.description}")
+
+
+def _refuse(violations: list[Violation]) -> None:
+    if violations:
+        raise InvalidRequest(tuple(violations))
+
+
 class _Index:
-    """Where every slice of the old tree is: its slice, and the id of the pie that lists it."""
+    """Where every slice of the old tree is, depth first: its slice, and the id of the pie that lists it."""
 
     def __init__(self, portfolio: Portfolio) -> None:
         self.slice: dict[str, Slice] = {}
         self.pie_of: dict[str, str] = {}
-        stack: list[tuple[str, Pie]] = [("", portfolio.root)]
+        stack = [("", child) for child in reversed(portfolio.root.slices)]
         while stack:
-            pie_id, pie = stack.pop()
-            for child in pie.slices:
-                self.slice[child.slice_id] = child
-                self.pie_of[child.slice_id] = pie_id
-                if isinstance(child.content, Pie):
-                    stack.append((child.slice_id, child.content))
+            pie_id, child = stack.pop()
+            self.slice[child.slice_id] = child
+            self.pie_of[child.slice_id] = pie_id
+            if isinstance(child.content, Pie):
+                stack += [(child.slice_id, inner) for inner in reversed(child.content.slices)]
 
     def is_pie(self, slice_id: str) -> bool:
         return slice_id == "" or (slice_id in self.slice and isinstance(self.slice[slice_id].content, Pie))
 
 
-def _form_violations(index: _Index, event: TargetChange) -> Iterator[Violation]:
-    """What is wrong with the event's own form, before the tree is rebuilt."""
+def _form_violations(index: _Index, event: TargetChange, listed: dict[str, str]) -> Iterator[Violation]:
+    """What is wrong with the event's own form, before the tree is rebuilt; ``listed`` gets each slice's field."""
     if not event.pies:
         yield Violation(f"{AT}.pies", "EMPTY_TARGET_CHANGE", "is empty; name at least one pie to change")
     seen_pies: set[str] = set()
-    listed: dict[str, str] = {}
     for i, pie in enumerate(event.pies):
         at = f"{AT}.pies[{i}]"
         if not index.is_pie(pie.slice_id):
@@ -110,16 +125,21 @@ def _form_violations(index: _Index, event: TargetChange) -> Iterator[Violation]:
         yield from _pie_form(index, at, pie, listed)
 
 
-def _pie_form(index: _Index, at: str, pie: ChangedPie | NewPie, listed: dict[str, str]) -> Iterator[Violation]:
-    stack: list[tuple[str, ChangedPie | NewPie]] = [(at, pie)]
+def _pie_form(index: _Index, at: str, pie: ChangedPie, listed: dict[str, str]) -> Iterator[Violation]:
+    stack: list[tuple[str, ChangedPie | NewPie, int]] = [(at, pie, 1)]
     while stack:
-        here, current = stack.pop()
+        here, current, depth = stack.pop()
+        if depth > MAX_DEPTH:  # nothing below is looked at: neither here nor by the recursion that builds the tree
+            yield Violation(here, "TOO_DEEP", f"is nested more than {MAX_DEPTH} levels deep")
+            continue
         yield from pie_violations(here, [s.target_weight for s in current.slices], current.weight_total)
+        nested: list[tuple[str, ChangedPie | NewPie, int]] = []
         for j, child in enumerate(current.slices):
             field_ = f"{here}.slices[{j}]"
             yield from _slice_form(index, field_, child, listed)
             if isinstance(child.content, NewPie):
-                stack.append((f"{field_}.pie", child.content))
+                nested.append((f"{field_}.pie", child.content, depth + 1))
+        stack += reversed(nested)
 
 
 def _slice_form(index: _Index, at: str, child: TargetSlice, listed: dict[str, str]) -> Iterator[Violation]:
@@ -155,56 +175,77 @@ class _Change:
 
     index: _Index
     pies: dict[str, ChangedPie]
+    listed: dict[str, str]  # slice id -> its field in the event
     placed: dict[str, str] = field(default_factory=dict)  # slice id -> id of the pie that lists it now
-    zeroed: set[str] = field(default_factory=set)
+    zeroed: set[str] = field(default_factory=set)  # target 0 in a pie that the event names or adds
     added: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
     received: dict[str, int] = field(default_factory=dict)
     liquidated: list[Liquidated] = field(default_factory=list)
-    new_securities: dict[str, str] = field(default_factory=dict)
+    bought_anew: list[tuple[str, str]] = field(default_factory=list)  # security id, its field in the event
     violations: list[Violation] = field(default_factory=list)
 
-    def build(self, pie_id: str, old: Pie, above: frozenset[str]) -> Pie:
-        """The pie ``pie_id`` under the event: as named, or as it was with its nested pies changed."""
+    def build(self, pie_id: str, old: Pie, above: tuple[str, ...], depth: int) -> Pie:
+        """The pie ``pie_id`` under the event: as named, or as it was with its nested pies changed.
+
+        ``above`` are the pies around it, ``depth`` the level of its slices (1 in the root).
+        """
         named = self.pies.get(pie_id)
         if named is None:
-            kept = tuple(self._kept(pie_id, child.slice_id, child.target_weight, above) for child in old.slices)
+            kept = (self._kept(pie_id, child.slice_id, child.target_weight, above, depth) for child in old.slices)
             return Pie(tuple(child for child in kept if child is not None), old.weight_total)
-        slices = [self._wanted(pie_id, wanted, above) for wanted in named.slices]
+        slices = (self._wanted(pie_id, wanted, above, depth) for wanted in named.slices)
         return Pie(tuple(child for child in slices if child is not None), named.weight_total)
 
-    def _kept(self, pie_id: str, slice_id: str, weight: int, above: frozenset[str]) -> Slice | None:
-        if slice_id in above:
-            problem = f"the pie {slice_id!r} would come to lie inside itself"
-            self.violations.append(Violation(f"{AT}.pies", "PIE_INSIDE_ITSELF", problem))
-            return None
-        if slice_id in self.placed:
-            where = self.placed[slice_id] or "the root"
-            problem = f"{slice_id!r} would be in {where} and in {pie_id or 'the root'}; name the pie that it leaves, too"
-            self.violations.append(Violation(f"{AT}.pies", "SLICE_IN_TWO_PIES", problem))
+    def _kept(self, pie_id: str, slice_id: str, weight: int, above: tuple[str, ...], depth: int) -> Slice | None:
+        fault = self._misplaced(pie_id, slice_id, above, depth)
+        if fault:
+            self.violations.append(fault)
             return None
         self.placed[slice_id] = pie_id
         if self.index.pie_of[slice_id] != pie_id:
             self.moved.add(slice_id)
-        if weight == 0 and pie_id in self.pies:
-            self.zeroed.add(slice_id)
         content = self.index.slice[slice_id].content
         if isinstance(content, Pie):
-            content = self.build(slice_id, content, above | {slice_id})
-        emptied = slice_id in self.zeroed
-        return Slice(slice_id, weight, _emptied(content) if emptied else content)
+            content = self.build(slice_id, content, (*above, slice_id), depth + 1)
+        if weight == 0 and (pie_id in self.pies or pie_id in self.added):
+            self.zeroed.add(slice_id)
+            content = _emptied(content)
+        return Slice(slice_id, weight, content)
 
-    def _wanted(self, pie_id: str, wanted: TargetSlice, above: frozenset[str]) -> Slice | None:
+    def _misplaced(self, pie_id: str, slice_id: str, above: tuple[str, ...], depth: int) -> Violation | None:
+        """Why an existing slice can not stand in ``pie_id``. Seen twice, it is listed once: it had one place before."""
+        if slice_id in above:
+            problem = f"the pie {slice_id!r} would come to lie inside itself"
+            return Violation(f"{self.listed[slice_id]}.slice_id", "PIE_INSIDE_ITSELF", problem)
+        if slice_id in self.placed:
+            places = f"{self.placed[slice_id] or 'the root'} and in {pie_id or 'the root'}"
+            problem = f"{slice_id!r} would be in {places}; name the pie that it leaves, too"
+            return Violation(f"{self.listed[slice_id]}.slice_id", "SLICE_IN_TWO_PIES", problem)
+        if depth > MAX_DEPTH:
+            moved, *_ = [s for s in (slice_id, pie_id, *reversed(above)) if s in self.listed]
+            return Violation(self.listed[moved], "TOO_DEEP", f"brings {slice_id!r} more than {MAX_DEPTH} levels deep")
+        return None
+
+    def _wanted(self, pie_id: str, wanted: TargetSlice, above: tuple[str, ...], depth: int) -> Slice | None:
         if wanted.content is None:
-            return self._kept(pie_id, wanted.slice_id, wanted.target_weight, above)
+            return self._kept(pie_id, wanted.slice_id, wanted.target_weight, above, depth)
+        if depth > MAX_DEPTH:
+            problem = f"is more than {MAX_DEPTH} levels deep"
+            self.violations.append(Violation(self.listed[wanted.slice_id], "TOO_DEEP", problem))
+            return None
         self.added.add(wanted.slice_id)
         self.placed[wanted.slice_id] = pie_id
         if isinstance(wanted.content, Holding):
-            self.new_securities[wanted.content.security_id] = wanted.slice_id
+            at = f"{self.listed[wanted.slice_id]}.holding.security_id"
+            self.bought_anew.append((wanted.content.security_id, at))
             return Slice(wanted.slice_id, wanted.target_weight, wanted.content)
-        inner = [self._wanted(wanted.slice_id, child, above) for child in wanted.content.slices]
-        kept = tuple(child for child in inner if child is not None)
-        return Slice(wanted.slice_id, wanted.target_weight, Pie(kept, wanted.content.weight_total))
+        inner = (self._wanted(wanted.slice_id, child, above, depth + 1) for child in wanted.content.slices)
+        pie = Pie(tuple(child for child in inner if child is not None), wanted.content.weight_total)
+        if wanted.target_weight == 0:  # a new pie can be funded too, by what is moved into it
+            self.zeroed.add(wanted.slice_id)
+            return Slice(wanted.slice_id, 0, _emptied(pie))
+        return Slice(wanted.slice_id, wanted.target_weight, pie)
 
     def check_leavers(self) -> None:
         """A pie that the event names must still be in the tree; unreachable pies moved inside each other are not."""
@@ -214,59 +255,44 @@ class _Change:
                 self.violations.append(Violation(f"{AT}.pies[{i}].slice_id", "PIE_LEAVES", problem))
 
     def liquidate(self) -> None:
-        """Sell every funded holding that left, or stands below a slice set to 0; proceeds go to the pie that lost it."""
-        lost = [s for s in self.index.slice if s not in self.placed or s in self.zeroed]
-        for slice_id in lost:
-            child = self.index.slice[slice_id]
-            if isinstance(child.content, Holding):
-                self._sell(slice_id, child.content, self._loser(slice_id))
-        for slice_id in self.zeroed:
-            for holding_id, holding in self._holdings_now_below(slice_id):
-                self._sell(holding_id, holding, self.placed[slice_id])
-
-    def _loser(self, slice_id: str) -> str:
-        """The pie still in the tree that loses ``slice_id``: the nearest old pie above it that was kept."""
-        if slice_id in self.zeroed:
-            return self.placed[slice_id]
-        pie_id = self.index.pie_of[slice_id]
-        while pie_id and (pie_id not in self.placed or self._under_zeroed(pie_id)):
-            pie_id = self.placed.get(pie_id, self.index.pie_of[pie_id])
-        return pie_id
-
-    def _under_zeroed(self, pie_id: str) -> bool:
-        while pie_id:
-            if pie_id in self.zeroed:
-                return True
-            pie_id = self.placed[pie_id]
-        return False
-
-    def _holdings_now_below(self, slice_id: str) -> Iterator[tuple[str, Holding]]:
-        for other, pie_id in self.placed.items():
-            if other in self.zeroed or other not in self.index.slice:
+        """Sell every funded holding that left, or stands at or below a slice set to 0, into the pie that lost it."""
+        for slice_id, child in self.index.slice.items():
+            if not isinstance(child.content, Holding) or child.content.value == 0:
                 continue
-            at = pie_id
-            while at and at != slice_id:
-                if at in self.zeroed:
-                    at = ""
-                    break
-                at = self.placed[at]
-            content = self.index.slice[other].content
-            if at == slice_id and isinstance(content, Holding):
-                yield other, content
+            pie_id = self._loser(slice_id)
+            if pie_id is not None:
+                holding = child.content
+                self.liquidated.append(Liquidated(slice_id, holding.security_id, holding.value, pie_id))
+                self.received[pie_id] = self.received.get(pie_id, 0) + holding.value
 
-    def _sell(self, slice_id: str, holding: Holding, pie_id: str) -> None:
-        if holding.value == 0:
-            return
-        if holding.security_id in self.new_securities:
-            problem = f"{holding.security_id!r} is liquidated and added again by the same event; move the slice instead"
-            self.violations.append(Violation(f"{AT}.pies", "LIQUIDATED_AND_ADDED", problem))
-        self.liquidated.append(Liquidated(slice_id, holding.security_id, holding.value, pie_id))
-        self.received[pie_id] = self.received.get(pie_id, 0) + holding.value
+    def _loser(self, slice_id: str) -> str | None:
+        """The pie whose cash a holding becomes, or ``None`` where it is kept: the outermost that is not liquidated."""
+        loser, at = None, slice_id
+        while at and at not in self.placed:  # it left, and so did these pies around it
+            at = loser = self.index.pie_of[at]
+        while at:  # a slice inside a liquidated pie goes with that pie, however the inner ones are set
+            if at in self.zeroed:
+                loser = self.placed[at]
+            at = self.placed[at]
+        return loser
+
+    def check_securities(self) -> None:
+        """A security added must be new to the account: neither sold by this event nor held by a slice that stays."""
+        sold = {s.security_id for s in self.liquidated}
+        staying = (self.index.slice[s].content for s in self.placed if s not in self.added)
+        held = {content.security_id for content in staying if isinstance(content, Holding)}
+        for security_id, at in self.bought_anew:
+            if security_id in sold:
+                problem = f"{security_id!r} is liquidated and added again by the same event; move the slice instead"
+                self.violations.append(Violation(at, "LIQUIDATED_AND_ADDED", problem))
+            elif security_id in held:
+                problem = f"{security_id!r} is also held by another slice; one slice per security is supported"
+                self.violations.append(Violation(at, "SECURITY_IN_SEVERAL_SLICES", problem))
+            held.add(security_id)
 
 
 def _emptied(content: Holding | Pie) -> Holding | Pie:
     if isinstance(content, Holding):
         return Holding(content.security_id, 0)
-    if pie_value(content) == 0:
-        return content
-    return Pie(tuple(Slice(c.slice_id, c.target_weight, _emptied(c.content)) for c in content.slices), content.weight_total)
+    emptied = (Slice(c.slice_id, c.target_weight, _emptied(c.content)) for c in content.slices)
+    return Pie(tuple(emptied), content.weight_total)
