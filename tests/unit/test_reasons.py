@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from solver import (
@@ -83,6 +85,130 @@ def test_reason(code: ReasonCode, portfolio: Portfolio, event: Event, m: int, sl
     assert "{" not in reasons[code].sentence
     for node in nodes.values():
         assert node.reasons, node
+
+
+# each was once said although it was not so: (code that must be given, account, event, minimum, slice)
+NESTED = Portfolio(
+    Pie((Slice("P", 720, Pie((Slice("a", 1, Holding("A")), Slice("b", 1, Holding("B"))))), Slice("q", 280, Holding("Q"))))
+)
+ONLY: list[tuple[list[ReasonCode], Portfolio, Event, int, str]] = [
+    ([ReasonCode.NO_FLOW_FROM_ABOVE], flat(100, 200), Deposit(0), 0, "b"),
+    ([ReasonCode.NO_FLOW_FROM_ABOVE], flat(100, 200, cash=500), Withdrawal(100), 0, "a"),
+    ([ReasonCode.AT_TARGET], two_pies((100, 300, 200), (300, 300)), Rebalance(), 0, "c"),
+    ([ReasonCode.UNDERWEIGHT], flat(500, 500, cash=100), Rebalance(), 0, ""),
+    ([ReasonCode.AT_TARGET], flat(400, 600), Rebalance(), 0, ""),
+    ([ReasonCode.OVERWEIGHT], flat(400, 600), Withdrawal(50), 0, ""),
+    ([ReasonCode.MINIMUM_TOO_LARGE_BELOW], flat(400, 600), Deposit(50), 60, ""),
+    ([ReasonCode.ROUNDING], flat(0, 0, 0, 0, 0, 0), Deposit(4), 0, "f"),
+    ([ReasonCode.ROUNDING], flat(0, 0, 0, 0, 0, 0), Deposit(4), 1, "f"),
+    ([ReasonCode.UNDERWEIGHT], NESTED, Deposit(1_000), 300, "P"),
+    ([ReasonCode.OUTSIDE_EVENT], two_pies((9, 1), (2,)), change(TargetSlice("P", 1), TargetSlice("Q", 2)), 0, "a"),
+    ([ReasonCode.OUTSIDE_EVENT], two_pies((9, 1), (2,)), Rebalance("P"), 0, ""),
+    ([ReasonCode.LIQUIDATED], two_pies((9, 1), (2,)), change(TargetSlice("P", 1), TargetSlice("Q", 0)), 0, "Q"),
+    ([ReasonCode.LIQUIDATED], two_pies((9, 1), (2,)), change(TargetSlice("P", 1), TargetSlice("Q", 0)), 0, "c"),
+    ([ReasonCode.LIQUIDATED], two_pies((9, 1), (2,)), change(TargetSlice("P", 1)), 0, "c"),
+    ([ReasonCode.MINIMUM_TOO_LARGE_BELOW], two_pies((9, 1, 5), (2,)), change(*KEPT, pie="P"), 50, "P"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("codes", "portfolio", "event", "m", "slice_id"), ONLY, ids=lambda v: getattr(v, "name", None))
+def test_reason_and_no_other(codes: list[ReasonCode], portfolio: Portfolio, event: Event, m: int, slice_id: str) -> None:
+    reasons = {node.slice_id: node.reasons for node in planned(portfolio, event, m).nodes}
+    assert [reason.code for reason in reasons[slice_id]] == codes
+
+
+def test_below_a_retired_pie_nothing_is_bought_and_it_says_so() -> None:
+    inner = Pie((Slice("a", 1, Holding("A", 100)), Slice("b", 1, Holding("B", 200))))
+    portfolio = Portfolio(Pie((Slice("p", 0, inner), Slice("q", 1, Holding("Q", 400)))))
+    nodes = {n.slice_id: n for n in planned(portfolio, change(TargetSlice("a", 1), pie="p"), 0).nodes}
+    assert (nodes["a"].trade, [r.code for r in nodes["a"].reasons]) == (0, [ReasonCode.RETIRED])
+
+
+def test_moved_and_sold_says_both() -> None:
+    event = TargetChange((ChangedPie("P", KEPT[:1]), ChangedPie("Q", (TargetSlice("b", 0), TargetSlice("c", 1)))))
+    reasons = {n.slice_id: n.reasons for n in planned(two_pies((500, 500), (500,)), event, 0).nodes}["b"]
+    assert [r.code for r in reasons] == [ReasonCode.MOVED, ReasonCode.LIQUIDATED]
+
+
+def test_figures_are_minor_units_and_sentences_are_money() -> None:
+    nodes = {n.slice_id: n for n in planned(flat(2_000, 1_500, 3_000, 2_500, 2_000), Deposit(1_000), 300).nodes}
+    (reason,) = nodes["e"].reasons
+    assert dict(reason.details) == {"ideal": f"{nodes['e'].ideal:.6f}", "minimum": "300"}
+    assert (
+        reason.sentence
+        == f"It would trade {nodes['e'].ideal / 100:.2f} USD, less than the minimum trade of 3.00 USD, so it rests."
+    )
+    (bought, *_) = nodes["b"].reasons
+    assert bought.details == (("trade", str(nodes["b"].trade)),)
+    assert f"buys {nodes['b'].trade / 100:.2f} USD" in bought.sentence
+
+
+def random_portfolio(draw: random.Random, most: int, depth: int = 1, name: str = "s") -> Pie:
+    """Up to three levels; with ``most`` 0 a new account, where slices alike leave cents to round."""
+    slices = []
+    for i in range(draw.randint(1, 4)):
+        inner = depth < 3 and draw.random() < 0.35
+        value = draw.choice((0, min(40, most), min(500, most), draw.randint(0, most)))
+        content = random_portfolio(draw, most, depth + 1, f"{name}{i}") if inner else Holding(f"{name}{i}".upper(), value)
+        slices.append(Slice(f"{name}{i}", draw.choice((0, 1, 1, 2, 5)) if i else 1, content))
+    return Pie(tuple(slices))
+
+
+def random_event(draw: random.Random, root: Pie, total: int) -> Event:
+    pies = [s.slice_id for s in root.slices if isinstance(s.content, Pie)]
+    kept = tuple(
+        TargetSlice(s.slice_id, draw.choice((0, 1, 2)) if i else 1)
+        for i, s in enumerate(root.slices)
+        if i == 0 or draw.random() < 0.8
+    )
+    return draw.choice((
+        Deposit(draw.choice((0, 3, 150, 1_000))),
+        Withdrawal(draw.randint(1, max(1, total))),
+        Rebalance(draw.choice(["", *pies]), draw.choice(tuple(Reach))),
+        TargetChange((ChangedPie("", kept),)),
+    ))  # fmt: skip
+
+
+BUYS = {ReasonCode.UNDERWEIGHT, ReasonCode.TAKES_WHAT_OTHERS_CANNOT}
+SELLS = {ReasonCode.OVERWEIGHT, ReasonCode.GIVES_WHAT_OTHERS_CANNOT, ReasonCode.LIQUIDATED, ReasonCode.CLOSED_BELOW_MINIMUM}
+RESTS = {
+    ReasonCode.BELOW_MINIMUM,
+    ReasonCode.ABOVE_LEVEL,
+    ReasonCode.BELOW_LEVEL,
+    ReasonCode.NO_FLOW_FROM_ABOVE,
+    ReasonCode.OUTSIDE_EVENT,
+    ReasonCode.AT_TARGET,
+}
+BY_MINIMUM = {ReasonCode.BELOW_MINIMUM, ReasonCode.MINIMUM_TOO_LARGE_BELOW, ReasonCode.CLOSED_BELOW_MINIMUM, ReasonCode.TAKES_WHAT_OTHERS_CANNOT, ReasonCode.GIVES_WHAT_OTHERS_CANNOT}  # fmt: skip
+
+
+def test_no_reason_contradicts_the_trade_it_explains() -> None:
+    draw, told = random.Random(11), set()
+    for _ in range(400):
+        portfolio, m = (
+            Portfolio(random_portfolio(draw, draw.choice((0, 3_000, 3_000))), draw.choice((0, 0, 60))),
+            draw.choice((0, 0, 1, 50, 300)),
+        )
+        event = random_event(draw, portfolio.root, portfolio.value + portfolio.cash)
+        answer = plan(portfolio, event, Rules(m))
+        if isinstance(answer, Infeasible):
+            continue
+        leaves = {order.parts[0].slice_id: order.amount * (1 if order.side.value == "BUY" else -1) for order in answer.orders}
+        for node in answer.nodes:
+            codes = {r.code for r in node.reasons}
+            told |= codes
+            assert codes, node
+            assert m > 1 or not codes & BY_MINIMUM, (m, node)
+            if node.slice_id not in leaves:
+                continue
+            trade = leaves[node.slice_id]
+            assert not codes & RESTS, node
+            assert not codes & (SELLS if trade > 0 else BUYS), node
+            assert codes & (BUYS | SELLS | {ReasonCode.ROUNDING, ReasonCode.RETIRED}), node
+        for node in answer.nodes:
+            if node.trade == 0 and node.slice_id and node.slice_id not in leaves:
+                assert not {r.code for r in node.reasons} & BUYS, node
+    assert told >= set(ReasonCode) - {ReasonCode.MOVED, ReasonCode.ADDED}
 
 
 def test_every_code_has_a_sentence_and_a_test() -> None:
