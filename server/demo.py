@@ -23,7 +23,12 @@ Played = tuple[str, pb.PlanRequest, pb.PlanResponse, list[str]]
 
 
 def differences(case: Case, response: pb.PlanResponse) -> list[str]:
-    """How the orders of ``response`` differ from what the seeds state; none where they agree."""
+    """How ``response`` differs from what the seeds state; none where they agree.
+
+    An answer without a plan differs always: a case that expects no trades must not pass for want of one.
+    """
+    if not response.HasField("plan"):
+        return [f"no plan: {response.infeasible.reason or 'nothing was planned'}"]
     traded: dict[str, int] = {}
     for order in response.plan.orders:
         amount = order.amount if order.side == pb.SIDE_BUY else -order.amount
@@ -39,15 +44,23 @@ def differences(case: Case, response: pb.PlanResponse) -> list[str]:
 
 
 def play_cases(client: Client, engine: int = pb.ENGINE_AUTO) -> list[Played]:
-    """Every case, in order, chained ones from the portfolio that the case before them left."""
+    """Every case, in order, chained ones from the portfolio that the case before them left.
+
+    Where that case left none, those after it are not played, and that is a difference too.
+    """
     after: dict[str, pb.Portfolio] = {}
-    played = []
+    played: list[Played] = []
     for case in CASES:
-        start = case.start if isinstance(case.start, Portfolio) else after[case.start]
+        title = f"{case.name} (line {case.line}): {case.told}"
+        start = case.start if isinstance(case.start, Portfolio) else after.get(case.start)
+        if start is None:
+            played.append((title, pb.PlanRequest(), pb.PlanResponse(), [f"not played: {case.start!r} left no portfolio"]))
+            continue
         request = plan_request(start, case.event, engine=engine, request_id=case.name)
         response = client.plan(request)
-        after[case.name] = response.plan.portfolio_after
-        played.append((f"{case.name} (line {case.line}): {case.told}", request, response, differences(case, response)))
+        if response.plan.HasField("portfolio_after"):
+            after[case.name] = response.plan.portfolio_after
+        played.append((title, request, response, differences(case, response)))
     return played
 
 
@@ -76,7 +89,10 @@ def run_demo(as_json: bool) -> int:
         print(json.dumps(_document(cases, realistic, failed), indent=2))
         return 1 if failed else 0
     for title, request, response, found in cases + realistic:
-        print_response(console, request, response, title)
+        if response.WhichOneof("outcome") is None:
+            console.print(f"[bold]{title}[/bold]")
+        else:
+            print_response(console, request, response, title)
         for difference in found:
             console.print(f"[red]DIFFERENT from the stated result: {difference}[/red]")
     lines = len({case.line for case in CASES})
