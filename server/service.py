@@ -29,6 +29,7 @@ __all__ = ["SERVICE_NAME", "AllocationService", "answer_plan"]
 SERVICE_NAME = "piewise.v1.AllocationService"
 DEFAULT_SECONDS = 5.0
 MARGIN_SECONDS, MARGIN_SHARE = 0.050, 0.10  # kept of a caller's deadline for the way back
+TELLING_SECONDS_A_BYTE = 5e-7  # and for nodes and reasons, by the size of the request: a second for two megabytes
 
 log = structlog.get_logger()
 
@@ -41,10 +42,12 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
     begun = time.monotonic()
     message = parse(pb.PlanRequest, data)
     request = read_request(message)
+    explain = request.view in (pb.VIEW_NODES, pb.VIEW_FULL)
     limit = started + (request.time_limit_seconds or DEFAULT_SECONDS)
     if deadline is not None:
         remaining = deadline - started
-        limit = min(limit, deadline - max(MARGIN_SECONDS, MARGIN_SHARE * remaining))
+        told = TELLING_SECONDS_A_BYTE * len(data) if explain else 0.0
+        limit = min(limit, deadline - max(MARGIN_SECONDS, MARGIN_SHARE * remaining) - told)
     budget.seconds_left = lambda: limit - time.monotonic()
     budget.work_limit = request.work_limit or budget.work_limit
     portfolio = message.portfolio
@@ -54,7 +57,7 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
     if request.validate_only:
         check_request(request.portfolio, request.event, request.rules)
     else:
-        answer = plan(request.portfolio, request.event, request.rules, request.engine, budget)
+        answer = plan(request.portfolio, request.event, request.rules, request.engine, budget, explain)
         fill_response(response, answer, request.view, fingerprint(message))
         response.diagnostics.rounds = getattr(answer, "rounds", 0)
     response.diagnostics.queue_time.FromNanoseconds(int((begun - started) * 1e9))

@@ -19,14 +19,14 @@ Source: PROBLEM.md §3; Lagrangian duality by counts of trading slices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from solver.problem import Floats, Ints, Problem
 
-__all__ = ["Branch", "Fixed", "Option", "PieTable", "TreeBound", "base_cost"]
+__all__ = ["Branch", "Fixed", "Option", "PieTable", "Stopped", "TreeBound", "base_cost"]
 
 Fixed = Mapping[int, int]  # row -> 0 (does not trade), 1 (buys), −1 (sells)
 COUNTED = 64  # numbers of trading leaves that a parent tells apart in one nested pie
@@ -83,12 +83,17 @@ class PieTable:
     options: tuple[Option, ...]
 
 
-class TreeBound:
-    """Bounds of one branch: the problem with some leaves' sides ``fixed``."""
+class Stopped(Exception):
+    """What ``TreeBound`` raises between two steps once its caller wants no more of it."""
 
-    def __init__(self, problem: Problem, fixed: Fixed) -> None:
+
+class TreeBound:
+    """Bounds of one branch: the problem with some leaves' sides ``fixed``. Raises ``Stopped`` once ``stopped()``."""
+
+    def __init__(self, problem: Problem, fixed: Fixed, stopped: Callable[[], bool] = lambda: False) -> None:
         self.problem = problem
         self.fixed = fixed
+        self.stopped = stopped
         self.children = dict(zip(problem.pies, problem.children, strict=True))
         self.tables: dict[int, PieTable] = {}
         self.gapless = problem.min_trade <= 1
@@ -117,6 +122,8 @@ class TreeBound:
 
     def table(self, p: int, multipliers: Floats) -> PieTable:
         """S_k(λ) of pie ``p`` for ``multipliers`` (sorted, no two equal); the tables of the pies inside it must be there."""
+        if self.stopped():
+            raise Stopped
         rows = self.children[p]
         leaf = np.array([r not in self.children for r in rows])
         leaves = rows[leaf]
@@ -130,6 +137,8 @@ class TreeBound:
         some = bool(must.any())
         options = tuple(self._option(int(c), multipliers) for c in rows[~leaf])
         for option in options:
+            if self.stopped():
+                raise Stopped
             some = some or bool(len(option.counts) and option.counts[0] > 0)
             sums, least, most = _joined(sums, least, most, option)
         return PieTable(multipliers, sums, least, most, some, leaves[free], leaves[must], order, costs[free], options)

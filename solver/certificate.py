@@ -67,11 +67,10 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
 
 
 def _below_retired(problem: Problem, row: int) -> bool:
-    tree = problem.tree
-    while row != problem.event_row:
-        if tree.weight[row] == 0:
+    while row > 0:
+        if problem.tree.weight[row] == 0:
             return True
-        row = tree.parent[row]
+        row = problem.tree.parent[row]
     return False
 
 

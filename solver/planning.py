@@ -47,11 +47,13 @@ def plan(
     rules: Rules | None = None,
     engine: Engine = Engine.AUTO,
     budget: Budget | None = None,
+    explain: bool = True,
 ) -> Plan | Infeasible:
     """Plan one event of one account.
 
     Minimises, in this order, cash left over, what retired slices keep beyond the ideal, and the tracking error J
-    above the ideal's, over all whole-cent trades that obey the event's direction and ``rules``.
+    above the ideal's, over all whole-cent trades that obey the event's direction and ``rules``. ``explain`` adds the
+    nodes with their reasons, and the evidence; where nobody reads them, a large tree is planned sooner without.
 
     Raises
     ------
@@ -67,7 +69,8 @@ def plan(
     if answer is None:
         return Infeasible("OUT_OF_TIME", ())
     trades = in_listed_order(answer.outcome.problem, answer.trades)
-    return report(understood, answer.outcome.problem, trades, _certified(answer, trades, engine, budget))
+    proved = _certified(answer, trades, engine, budget)
+    return report(understood, answer.outcome.problem, trades, proved, explain and not budget.cancelled)
 
 
 def check_request(portfolio: Portfolio, event: Event, rules: Rules | None = None) -> None:

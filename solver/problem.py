@@ -174,7 +174,7 @@ def build_problem(situation: Situation) -> Problem:
     rows.money[event] = (at_event, 1)
     rows.after[event] = (rows.value[event] + at_event, 1)
     rows.fed[event] = situation.mode is not Mode.BUYING or at_event > 0
-    rows.may_buy[event] = True
+    rows.may_buy[event] = not tree.retired(event)
     for p in tree.below(event):
         if tree.children[p] and rows.mode[p] is not Mode.NOTHING:
             rows.pies.append(p)

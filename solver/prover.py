@@ -8,13 +8,14 @@ solutions also suggest which leaves might trade instead; a better plan found on 
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from solver.bound import Branch, PieTable, TreeBound
+from solver.bound import Branch, PieTable, Stopped, TreeBound
 from solver.cents import exact_trades, leaf_intervals, marginals, tracking_error
 from solver.certificate import allowed_gap
 from solver.problem import Floats, Ints, Problem
@@ -77,10 +78,15 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
             continue
         if count >= max_branches or budget.exhausted:
             break
-        heapq.heappop(queue)
+        halves = []
         for side in _sides(problem, split):
             child = Branch((*branch.path, (split, side)), branch.multipliers)
-            bound, child, splits[child.path] = _tighten(problem, child, proof, budget)
+            halves.append(_tighten(problem, child, proof, budget))
+        if budget.exhausted:  # bounded halfway, they say less than the branch that they split
+            break
+        heapq.heappop(queue)
+        for bound, child, split in halves:
+            splits[child.path] = split
             heapq.heappush(queue, (bound, count, child))
             count += 1
     done += [(bound, branch) for bound, _, branch in queue]
@@ -132,20 +138,21 @@ def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floa
 def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> tuple[float, Branch, int | None]:
     """Raise the branch's bound by cutting planes; also the leaf to split on should that not be enough."""
     multipliers = dict(branch.multipliers)
-    tree = TreeBound(problem, dict(branch.path))
+    tree = TreeBound(problem, dict(branch.path), lambda: budget.exhausted)
     best, split = -np.inf, None
-    for _ in range(ROUNDS):
-        bound = tree.evaluate(multipliers)
-        stalled = bound <= best + 0.02 * (proof_goal(problem, proof.incumbent.error) - best)
-        best = max(best, bound)
-        if best >= proof_goal(problem, proof.incumbent.error) or not np.isfinite(best) or budget.exhausted:
-            break
-        added, split, sides = _relaxed(tree, dict(branch.path), budget)
-        _try(problem, sides, proof)
-        if stalled or budget.exhausted or not added:
-            break
-        for p, fresh in added.items():
-            multipliers[p] = np.unique(np.append(multipliers[p], fresh))
+    with contextlib.suppress(Stopped):
+        for _ in range(ROUNDS):
+            bound = tree.evaluate(multipliers)
+            stalled = bound <= best + 0.02 * (proof_goal(problem, proof.incumbent.error) - best)
+            best = max(best, bound)
+            if best >= proof_goal(problem, proof.incumbent.error) or not np.isfinite(best):
+                break
+            added, split, sides = _relaxed(tree, dict(branch.path))
+            _try(problem, sides, proof)
+            if stalled or not added:
+                break
+            for p, fresh in added.items():
+                multipliers[p] = np.unique(np.append(multipliers[p], fresh))
     return best, Branch(branch.path, multipliers), split
 
 
@@ -159,7 +166,7 @@ def _try(problem: Problem, sides: Ints, proof: Proof) -> None:
         proof.incumbent = found
 
 
-def _relaxed(tree: TreeBound, fixed: dict[int, int], budget: Budget) -> tuple[dict[int, list[float]], int | None, Ints]:
+def _relaxed(tree: TreeBound, fixed: dict[int, int]) -> tuple[dict[int, list[float]], int | None, Ints]:
     """Behind the bound: the best new multiplier of every pie, the least decided leaf, who trades on which side."""
     problem = tree.problem
     event = problem.event_row
@@ -172,7 +179,7 @@ def _relaxed(tree: TreeBound, fixed: dict[int, int], budget: Budget) -> tuple[di
     undecided: list[tuple[float, int]] = []
     while stack:
         p, k, least, most = stack.pop()
-        multiplier, fresh = _best_multiplier(tree, p, k, least, most, budget)
+        multiplier, fresh = _best_multiplier(tree, p, k, least, most)
         if fresh:
             added[p] = [multiplier]
         table = tree.table(p, np.array([multiplier]))
@@ -241,7 +248,7 @@ def _cheaper_side(tree: TreeBound, leaf: int, multiplier: float) -> int:
     return 1 if wanted > 0 else -1
 
 
-def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float, budget: Budget) -> tuple[float, bool]:
+def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float) -> tuple[float, bool]:
     """The λ where min(λ·least, λ·most) + S_k(λ), concave in λ, is greatest, and whether the table lacks it."""
 
     def value(at: Floats, sums: Floats) -> Floats:
@@ -251,8 +258,6 @@ def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float,
     at = table.multipliers
     known = value(at, table.sums[k])
     for _ in range(ZOOMS):
-        if budget.exhausted:
-            break
         j = int(np.argmax(known))
         span = float(at[-1] - at[0]) or 1.0
         left = float(at[j - 1]) if j > 0 else float(at[j]) - 4.0 * span

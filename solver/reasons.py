@@ -31,7 +31,7 @@ from solver.problem import Ints, Problem
 from solver.situations import Understood
 from solver.targets import Liquidated
 
-__all__ = ["explain", "explain_liquidated", "money_text"]
+__all__ = ["explained", "explained_liquidation", "money_text"]
 
 ZERO_DECIMALS = frozenset(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"))  # ISO 4217
 THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
@@ -100,12 +100,12 @@ def money_text(amount: float, currency_code: str) -> str:
     return f"{amount / 10**decimals:,.{decimals}f} {currency_code}"
 
 
-def explain(problem: Problem, trades: Ints, flows: Ints, understood: Understood) -> list[tuple[Reason, ...]]:
+def explained(problem: Problem, trades: Ints, flows: Ints, understood: Understood) -> list[tuple[Reason, ...]]:
     """The reasons of every row of the tree; never none."""
     return _Explainer(problem, trades, flows, understood).all()
 
 
-def explain_liquidated(sold: Liquidated, understood: Understood) -> tuple[Reason, ...]:
+def explained_liquidation(sold: Liquidated, understood: Understood) -> tuple[Reason, ...]:
     """The reason of a holding that the event sold whole."""
     forms, _ = _forms(understood.portfolio.currency_code)
     return (forms[ReasonCode.LIQUIDATED].filled([sold.value]),)
@@ -126,24 +126,13 @@ class _Explainer:
         changed = understood.changed
         self.moved = changed.moved if changed else frozenset()
         self.added = changed.added if changed else frozenset()
-        self.sold = self._sold(changed.liquidated if changed else ())
+        self.sold = changed.sold_within(self.tree) if changed else {}
         self.split = set(problem.pies)
         self.inside = problem.tree.below(problem.event_row)
         self.cents = max(1, len(problem.leaves))
         self.minimum = problem.min_trade if problem.min_trade > 1 else 0  # a minimum of one cent binds nothing
         self.money = self._money()
         self.trading = self._trading(trades)
-
-    def _sold(self, liquidated: tuple[Liquidated, ...]) -> dict[int, int]:
-        """What was liquidated by row still in the tree: holdings, and the pies around them that were, too."""
-        found: dict[int, int] = {}
-        rows = {slice_id: row for row, slice_id in enumerate(self.tree.slice_ids)} if liquidated else {}
-        for sold in liquidated:
-            row = rows.get(sold.slice_id, 0)
-            while row and self.tree.slice_ids[row] != sold.pie_id:
-                found[row] = found.get(row, 0) + sold.value
-                row = self.tree.parent[row]
-        return found
 
     def _money(self) -> dict[int, float]:
         """What each pie has to split in the ideal (also where it had to stay idle); 0: nothing happens inside it."""

@@ -23,7 +23,7 @@ from solver.plan import (
 )
 from solver.portfolio import Holding, Pie, Portfolio, Slice
 from solver.problem import Ints, Problem
-from solver.reasons import explain, explain_liquidated
+from solver.reasons import explained, explained_liquidation
 from solver.rules import Engine
 from solver.situations import Understood
 from solver.version import SOLVER_VERSION
@@ -78,15 +78,15 @@ def _sort_twins(problem: Problem, trades: Ints, group: list[int]) -> None:
         trades[rows.start : rows.stop] = block
 
 
-def report(understood: Understood, problem: Problem, trades: Ints, proved: Proved) -> Plan:
-    """The plan for ``trades`` (one entry a row, minor units)."""
+def report(understood: Understood, problem: Problem, trades: Ints, proved: Proved, explain: bool) -> Plan:
+    """The plan for ``trades`` (one entry a row, minor units); its nodes and evidence only where ``explain`` is set."""
     after = _values_after(problem, trades)
     cash = _cash_flow(understood, trades)
     return Plan(
         cash=cash,
         orders=_orders(understood, problem, trades),
-        nodes=_nodes(understood, problem, trades, after),
-        certificate=_certificate(problem, proved),
+        nodes=_nodes(understood, problem, trades, after) if explain else (),
+        certificate=_certificate(problem, proved, explain),
         portfolio_after=_portfolio_after(understood.portfolio, problem, after, cash.after),
         rounds=proved.rounds,
     )
@@ -131,7 +131,7 @@ def _orders(understood: Understood, problem: Problem, trades: Ints) -> tuple[Ord
 def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[int]) -> tuple[Node, ...]:
     """One node a row; slices that were liquidated and left the tree follow at the end of the pie that lost them."""
     tree, changed = problem.tree, understood.changed
-    reasons = explain(problem, trades, problem.flows(trades), understood)
+    reasons = explained(problem, trades, problem.flows(trades), understood)
     ideal = problem.ideal.tolist()
     gone = {sold.slice_id: sold for sold in changed.liquidated} if changed else {}
     rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)}
@@ -139,16 +139,17 @@ def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[i
     for sold in gone.values():
         if sold.slice_id not in rows:
             end = tree.below(rows[sold.pie_id]).stop
-            node = Node(sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explain_liquidated(sold, understood))
+            node = Node(sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explained_liquidation(sold, understood))
             tail.setdefault(end, []).append(node)
+    sold_within = changed.sold_within(tree) if changed else {}
     proceeds = _proceeds(problem)
     nodes: list[Node] = []
     for row, slice_id in enumerate(tree.slice_ids):
         nodes += tail.get(row, [])
         before = tree.value[row] + proceeds.get(row, 0)
         wanted = ideal[row]
-        if slice_id in gone and not tree.children[row]:
-            before, wanted = gone[slice_id].value, -float(gone[slice_id].value)
+        if row in sold_within:
+            before, wanted = sold_within[row], -float(sold_within[row])
         elif row == problem.event_row and not proceeds:
             wanted = float(problem.received[row]) if problem.received[row] else 0.0
         nodes.append(Node(slice_id, before, wanted, after[row] - before, after[row], reasons[row]))
@@ -167,7 +168,7 @@ def _proceeds(problem: Problem) -> dict[int, int]:
     return found
 
 
-def _certificate(problem: Problem, proved: Proved) -> Certificate:
+def _certificate(problem: Problem, proved: Proved, explain: bool) -> Certificate:
     findings = proved.findings
     return Certificate(
         quality=proved.quality,
@@ -180,7 +181,7 @@ def _certificate(problem: Problem, proved: Proved) -> Certificate:
         lower_bound=findings.lower_bound,
         rounding_slack=findings.rounding_slack,
         bound_source=proved.bound_source,
-        evidence=_evidence(problem, proved.branches),
+        evidence=_evidence(problem, proved.branches) if explain else (),
     )
 
 

@@ -24,7 +24,7 @@ MAX_ROUNDS = 4
 NODES_FIRST, NODES_LATER = 500, 20_000  # HiGHS's branch and bound, first round and later ones
 BRANCHES_FIRST = 40
 STARTS = 6  # start plans compared, fewer where trees are large
-LARGE = 400
+LARGE = 400  # leaves; beyond, HiGHS's branch and bound is deaf for longer than a cancelled caller may wait
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ def search(problem: Problem, budget: Budget) -> Outcome:
     held = problem.retired_within(0)
     start = start_plan(held)
     outcome = Outcome(problem, start)
-    proposal = highs.propose(held, _points(start), budget, NODES_FIRST)
+    proposal = _proposal(held, start, budget, NODES_FIRST)
     if start is None and proposal.sides is None:
         if proposal.stopped or budget.exhausted:
             outcome.stopped = True
@@ -58,7 +58,7 @@ def search(problem: Problem, budget: Budget) -> Outcome:
         kept, outcome.excess_bound = found
         held = problem.retired_within(kept)
         start = outcome.incumbent = start_plan(held)
-        proposal = highs.propose(held, _points(start), budget, NODES_FIRST)
+        proposal = _proposal(held, start, budget, NODES_FIRST)
     _rounds(held, proposal, outcome, budget)
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
@@ -93,7 +93,7 @@ def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: B
         if outcome.rounds >= MAX_ROUNDS or repeated or budget.work_limit <= BRANCHES_FIRST:
             _last_effort(held, outcome, budget)
             return
-        proposal = highs.propose(held, _points(outcome.incumbent), budget, NODES_LATER)
+        proposal = _proposal(held, outcome.incumbent, budget, NODES_LATER)
 
 
 def _last_effort(held: Problem, outcome: Outcome, budget: Budget) -> None:
@@ -108,8 +108,11 @@ def _proved(problem: Problem, proof: Proof) -> bool:
     return proof.bound >= proof_goal(problem, proof.incumbent.error)
 
 
-def _points(incumbent: Incumbent | None) -> list[Ints]:
-    return [] if incumbent is None else [incumbent.flows]
+def _proposal(held: Problem, incumbent: Incumbent | None, budget: Budget, nodes: int) -> highs.Proposal:
+    """What HiGHS proposes; of a large tree that has a plan already, its relaxation is enough for the proof to go on."""
+    if incumbent is None:
+        return highs.propose(held, [], budget, nodes)
+    return highs.propose(held, [incumbent.flows], budget, nodes, relaxed=len(held.leaves) > LARGE)
 
 
 def _improve(outcome: Outcome, problem: Problem, sides: Ints) -> None:

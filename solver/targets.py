@@ -21,6 +21,7 @@ from solver.portfolio import (
     pie_violations,
     weight_violation,
 )
+from solver.tree import Tree
 
 __all__ = ["Changed", "Liquidated", "apply_target_change"]
 
@@ -53,6 +54,20 @@ class Changed:
     liquidated: tuple[Liquidated, ...]
     added: frozenset[str]
     moved: frozenset[str]
+
+    def sold_within(self, tree: Tree) -> dict[int, int]:
+        """What was liquidated at or below the rows of the changed ``tree`` that the event emptied; minor units.
+
+        A slice that left the tree has no row; the pie that keeps the proceeds is not emptied.
+        """
+        rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)} if self.liquidated else {}
+        found: dict[int, int] = {}
+        for sold in self.liquidated:
+            row = rows.get(sold.slice_id, 0)
+            while row and tree.slice_ids[row] != sold.pie_id:
+                found[row] = found.get(row, 0) + sold.value
+                row = tree.parent[row]
+        return found
 
 
 def apply_target_change(portfolio: Portfolio, event: TargetChange) -> Changed:

@@ -74,10 +74,11 @@ class _Layout:
     switch: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
-def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: int) -> Proposal:
+def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: int, relaxed: bool = False) -> Proposal:
     """One round: the model with tangents at the flows ``points`` (one entry a row each), solved by HiGHS.
 
-    ``node_limit`` bounds the branch and bound, the same on every machine; ``budget`` bounds it by time.
+    ``node_limit`` bounds the branch and bound, the same on every machine; ``budget`` bounds it by time. ``relaxed``
+    lets z be any number from 0 to 1: a linear program, which HiGHS leaves within milliseconds when it is told to.
     """
     model, layout = _Model(), _layout(problem)
     if problem.min_trade <= 1:
@@ -85,6 +86,8 @@ def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: in
     else:
         _write_tangents(problem, model, layout, points)
     _write_conservation(problem, model, layout)
+    if relaxed:
+        model.integer = [False] * len(model.integer)
     status, values, bound = _run(model, budget, node_limit)
     if values is None:
         return Proposal(None, -np.inf, status == highspy.HighsModelStatus.kInfeasible, _was_stopped(status))
@@ -269,7 +272,9 @@ def _run(model: _Model, budget: Budget, node_limit: int) -> tuple[highspy.HighsM
     quadratic = any(model.curvature)
     if quadratic:
         engine.passHessian(_hessian(model))
-    engine.setOptionValue("time_limit", max(0.001, min(1e6, budget.seconds_left())))
+    # without integers HiGHS counts an instance's earlier runs against the limit as well
+    earlier = 0.0 if any(model.integer) else engine.getRunTime()
+    engine.setOptionValue("time_limit", earlier + max(0.001, min(1e6, budget.seconds_left())))
     engine.setOptionValue("mip_max_nodes", node_limit)
     _local.watched[:] = [budget]
     ran = highspy.HighsStatus.kError if budget.cancelled else engine.run()
@@ -305,7 +310,8 @@ def _engine() -> highspy.Highs:
         engine.setOptionValue("mip_abs_gap", GAP)
         watched: list[Budget] = []
         # highspy's own cancelSolve stays set, and would stop every later run of this instance as well
-        engine.cbMipInterrupt += lambda event: event.interrupt() if watched and watched[0].exhausted else None
+        for interrupt in (engine.cbMipInterrupt, engine.cbSimplexInterrupt):
+            interrupt += lambda event: event.interrupt() if watched and watched[0].exhausted else None
         _local.engine, _local.watched = engine, watched
     return engine
 

@@ -4,7 +4,25 @@ from __future__ import annotations
 
 import threading
 
-from solver import Budget, Deposit, Engine, Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
+from solver import (
+    Budget,
+    Deposit,
+    Engine,
+    Event,
+    Holding,
+    Pie,
+    Plan,
+    Portfolio,
+    Quality,
+    Rebalance,
+    Rules,
+    Slice,
+    Withdrawal,
+    plan,
+)
+from solver.engines import highs
+from solver.problem import Situation, build_problem
+from solver.situations import Understood, understand
 
 
 def account(slices: int) -> Portfolio:
@@ -64,3 +82,20 @@ def test_retired_slices_below_a_nested_pie_may_keep_what_the_minimum_forbids() -
     assert isinstance(answer, Plan)
     assert [(o.security_id, o.amount) for o in answer.orders] == [("S5", 200)]
     assert answer.certificate.retired_excess == 100
+
+
+def test_time_spent_on_earlier_programs_does_not_count() -> None:
+    """HiGHS counts an instance's runs without integers against its time limit; a server's worker has run for days."""
+    problem = build_problem(situation_of(account(200), Deposit(2_050)))
+    clock = highs._engine()
+    before = clock.getRunTime()
+    while clock.getRunTime() < before + 0.1:
+        highs.propose(problem, [], Budget(), 1)
+    limit = Budget(seconds_left=lambda: 0.09)
+    assert not highs.propose(problem, [], limit, 1).stopped
+
+
+def situation_of(portfolio: Portfolio, event: Event) -> Situation:
+    understood = understand(portfolio, event, Rules())
+    assert isinstance(understood, Understood)
+    return understood.situation
