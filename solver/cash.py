@@ -18,7 +18,7 @@ import numpy as np
 from solver.ideal import Mode
 from solver.problem import Problem
 
-__all__ = ["CashStage", "decide_cash"]
+__all__ = ["CashStage", "Intervals", "decide_cash", "reachable"]
 
 MAX_INTERVALS = 4_096  # kept apart at the most; beyond, neighbours are merged and the stage is no longer exact
 MAX_CASES = 16  # sets of idle pies that tie
@@ -102,15 +102,15 @@ def _withdrawal(problem: Problem) -> CashStage:
     kept_by_ideal = problem.value[leaves] + problem.ideal_whole[leaves] >= 1  # at least a cent of it stays
     gentle = leaves[~(whole_only & kept_by_ideal)]
     limit = wanted + 2 * problem.min_trade
-    sums, exact = _reachable(problem, gentle, wanted)
+    sums, exact = reachable(problem, gentle, wanted)
     if any(low <= wanted <= high for low, high in sums):
         return CashStage((problem,), exact)
-    everything, all_exact = _reachable(problem, leaves, limit)
+    everything, all_exact = reachable(problem, leaves, limit)
     least = min((max(low, wanted) for low, high in everything if high >= wanted), default=wanted) - wanted
     return CashStage((replace(problem, spare=least + problem.min_trade),), exact and all_exact)
 
 
-def _reachable(problem: Problem, leaves: np.ndarray, limit: int) -> tuple[Intervals, bool]:
+def reachable(problem: Problem, leaves: np.ndarray, limit: int) -> tuple[Intervals, bool]:
     """The totals up to about ``limit`` that sales of ``leaves`` can make, as disjoint sorted intervals."""
     sums: Intervals = [(0, 0)]
     exact = True

@@ -20,6 +20,7 @@ from solver.bound import Branch, TreeBound
 from solver.errors import InternalError
 from solver.ideal import Mode
 from solver.problem import Ints, Problem
+from solver.retired import least_excess
 
 __all__ = ["Findings", "allowed_gap", "broken_rules", "certify", "covers", "lower_bound"]
 
@@ -67,10 +68,11 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
 
 
 def _below_retired(problem: Problem, row: int) -> bool:
-    while row > 0:
-        if problem.tree.weight[row] == 0:
+    tree = problem.tree
+    while row != problem.event_row:
+        if tree.weight[row] == 0:
             return True
-        row = problem.tree.parent[row]
+        row = tree.parent[row]
     return False
 
 
@@ -94,10 +96,10 @@ def _flows(problem: Problem, trades: Sequence[int]) -> tuple[list[int], list[int
     return flows, loose
 
 
-def certify(problem: Problem, stage_exact: bool, trades: Ints, excess_bound: int, branches: Sequence[Branch]) -> Findings:
+def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequence[Branch]) -> Findings:
     """Check ``trades`` for the problem of one cash case, and prove what can be proved with ``branches``.
 
-    ``excess_bound`` is a proved lower bound on the retired excess. Raises ``InternalError`` where a rule is broken.
+    Raises ``InternalError`` where a rule is broken.
     """
     broken = broken_rules(problem, trades.tolist())
     if broken:
@@ -107,7 +109,8 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, excess_bound: int
     error = tracking_error(problem, flows)
     bound = lower_bound(problem.retired_within(excess), branches)
     slack = problem.rounding_slack
-    optimal = stage_exact and excess <= excess_bound and error - bound <= allowed_gap(slack, error)
+    least = excess == 0 or excess <= least_excess(problem)
+    optimal = stage_exact and least and error - bound <= allowed_gap(slack, error)
     left = int(problem.received.sum()) - int(trades.sum()) + problem.idle_cash
     return Findings(left, excess, error, min(bound, error), slack, optimal)
 

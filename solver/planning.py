@@ -121,7 +121,7 @@ def _certified(answer: _Answer, trades: Ints, engine: Engine, budget: Budget) ->
     # recomputing a large tree's bound takes longer than a caller who is out of time leaves
     late = budget.exhausted and len(outcome.problem.leaves) > LARGE
     branches: tuple[Branch, ...] = () if late else outcome.branches
-    findings = certify(outcome.problem, answer.stage.exact, trades, outcome.excess_bound, branches)
+    findings = certify(outcome.problem, answer.stage.exact, trades, branches)
     if findings.optimal:
         return Proved(findings, Quality.OPTIMAL, Limit.NONE, BoundSource.RECOMPUTED, engine, branches, outcome.rounds)
     limit = Limit.CANCELLED if budget.cancelled else Limit.TIME if budget.exhausted else Limit.WORK

@@ -174,7 +174,7 @@ def build_problem(situation: Situation) -> Problem:
     rows.money[event] = (at_event, 1)
     rows.after[event] = (rows.value[event] + at_event, 1)
     rows.fed[event] = situation.mode is not Mode.BUYING or at_event > 0
-    rows.may_buy[event] = not tree.retired(event)
+    rows.may_buy[event] = True  # also where the event's own pie is retired: to rebalance it is what was asked for
     for p in tree.below(event):
         if tree.children[p] and rows.mode[p] is not Mode.NOTHING:
             rows.pies.append(p)

@@ -34,7 +34,6 @@ class Outcome:
     problem: Problem
     incumbent: Incumbent | None
     excess: int = 0
-    excess_bound: int = 0
     branches: tuple[Branch, ...] = ()
     engine_bound: float = 0.0
     rounds: int = 0
@@ -55,8 +54,7 @@ def search(problem: Problem, budget: Budget) -> Outcome:
         if found is None:
             outcome.stopped = True
             return outcome
-        kept, outcome.excess_bound = found
-        held = problem.retired_within(kept)
+        held = problem.retired_within(found)
         start = outcome.incumbent = start_plan(held)
         proposal = _proposal(held, start, budget, NODES_FIRST)
     _rounds(held, proposal, outcome, budget)

@@ -30,14 +30,6 @@ class Tree:
             end = self.children[end][-1]
         return range(node, end + 1)
 
-    def retired(self, node: int) -> bool:
-        """Whether ``node`` stands at or below a slice of target 0, where nothing may be bought."""
-        while node > 0:
-            if self.weight[node] == 0:
-                return True
-            node = self.parent[node]
-        return False
-
 
 def flatten(portfolio: Portfolio) -> Tree:
     """Lay ``portfolio`` out in depth-first rows."""

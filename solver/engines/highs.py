@@ -95,10 +95,10 @@ def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: in
     return Proposal(_sides(problem, layout, values), bound * layout.worth + base, False, _was_stopped(status))
 
 
-def least_excess(problem: Problem, budget: Budget, node_limit: int) -> tuple[Ints, int] | None:
-    """Stage 2: how much each retired row keeps beyond its ideal where that can not be 0, and a bound on the sum.
+def least_excess(problem: Problem, budget: Budget, node_limit: int) -> Ints | None:
+    """Stage 2: how much each retired row keeps beyond its ideal (minor units) where that can not be 0.
 
-    Returns the excess by row and HiGHS's lower bound (both minor units), or ``None`` where it found no plan.
+    ``None`` where HiGHS found no plan. That the sum is least is proved elsewhere (``retired.py``).
     """
     model, layout = _Model(), _layout(problem)
     layout.worth = layout.unit
@@ -113,13 +113,13 @@ def least_excess(problem: Problem, budget: Budget, node_limit: int) -> tuple[Int
         columns = layout.flow[int(row)]
         model.row(-np.inf, above, [*columns, excess[int(row)]], [1.0] * len(columns) + [-1.0])
     _write_conservation(problem, model, layout)
-    _, values, bound = _run(model, budget, node_limit)
+    _, values, _ = _run(model, budget, node_limit)
     if values is None:
         return None
     kept: Ints = np.zeros(len(problem.value), dtype=np.int64)
     for row, column in excess.items():
         kept[row] = round(float(values[column]) * layout.unit)
-    return kept, int(np.ceil(bound * layout.unit - 1e-3))
+    return kept
 
 
 def _base(problem: Problem) -> float:
@@ -195,7 +195,7 @@ def _write_count(problem: Problem, model: _Model, layout: _Layout) -> None:
     money = abs(int(problem.received.sum())) + problem.spare
     one_sided = len({side for _, side in layout.switch}) == 1
     whole = bool((problem.sell_max[problem.leaves] < problem.min_trade).any()) and not problem.buy_max.any()
-    if one_sided and not whole:
+    if one_sided and not whole and problem.min_trade > 1:
         columns = list(layout.switch.values())
         model.row(-np.inf, float(money // problem.min_trade), columns, [1.0] * len(columns))
 

@@ -25,6 +25,7 @@ SOLVER_ORDER = [
     "targets",
     "situations",
     "cash",
+    "retired",
     "cents",
     "bound",
     "certificate",

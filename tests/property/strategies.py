@@ -6,6 +6,7 @@ at it.
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
 
 from solver import (
@@ -17,17 +18,22 @@ from solver import (
     Portfolio,
     Reach,
     Rebalance,
+    Rules,
     Slice,
     TargetChange,
     TargetSlice,
     Withdrawal,
 )
+from solver.problem import Problem, build_problem
+from solver.situations import Understood, understand
+
+Account = tuple[Portfolio, Event, int]
 
 
 @st.composite
 def portfolios(draw: st.DrawFn, most_value: int, most_leaves: int = 5, cash: int = 8) -> Portfolio:
     """A tree of at most three levels with ``most_leaves`` holdings, one nested pie at least where there is room."""
-    left = [draw(st.integers(2, most_leaves))]
+    left = [draw(st.one_of(st.integers(2, most_leaves), st.integers(min(4, most_leaves), most_leaves)))]
     near_equal = draw(st.booleans())
     names = iter(range(1_000))
 
@@ -88,14 +94,36 @@ def target_changes(draw: st.DrawFn, portfolio: Portfolio) -> TargetChange:
     return TargetChange(tuple(changed))
 
 
+def accounts(most_value: int = 14, most_leaves: int = 5) -> st.SearchStrategy[Account]:
+    """An account, an event and a minimum trade; one that binds in more than half of them."""
+    some = any_accounts(most_value, most_leaves)
+    return st.one_of(some.filter(_bound), some)
+
+
+def binds(problem: Problem) -> bool:
+    """Whether some leaf's ideal trade is less than an order may be."""
+    leaves = problem.leaves
+    ideal = np.abs(problem.ideal[leaves])
+    least = np.where(problem.ideal[leaves] > 0, problem.buy_min[leaves], problem.sell_min[leaves])
+    return bool(((ideal > 0) & (ideal < least) & (least > 1)).any())
+
+
+def _bound(account: Account) -> bool:
+    portfolio, event, m = account
+    understood = understand(portfolio, event, Rules(m))
+    return isinstance(understood, Understood) and binds(build_problem(understood.situation))
+
+
 @st.composite
-def accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) -> tuple[Portfolio, Event, int]:
-    """An account, an event and a minimum trade."""
+def any_accounts(draw: st.DrawFn, most_value: int, most_leaves: int) -> Account:
+    """An account, an event and a minimum trade, whether it binds or not."""
     portfolio = draw(portfolios(most_value, most_leaves))
-    m = draw(st.sampled_from([0, 1, max(2, most_value // 6), max(3, most_value // 4), max(4, most_value // 2)]))
-    kind = draw(st.sampled_from(["deposit", "withdrawal", "deep", "shallow", "inner", "change"]))
+    sixth, quarter, half = max(2, most_value // 6), max(3, most_value // 4), max(4, most_value // 2)
+    m = draw(st.sampled_from([quarter, half, sixth, half, 1, quarter, 0, half, half, quarter]))
+    kind = draw(st.sampled_from(["deposit", "withdrawal", "deep", "shallow", "inner", "deep", "shallow", "change"]))
     if kind == "deposit":
-        return portfolio, Deposit(draw(st.one_of(st.integers(0, most_value), st.just(m)))), m
+        amount = st.one_of(st.integers(m, 3 * m), st.integers(m, 2 * m), st.integers(0, most_value), st.just(m))
+        return portfolio, Deposit(draw(amount)), m
     if kind == "withdrawal" and portfolio.value + portfolio.cash > 0:
         return portfolio, Withdrawal(draw(st.integers(1, portfolio.value + portfolio.cash))), m
     if kind == "change":

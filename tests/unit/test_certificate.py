@@ -37,7 +37,7 @@ EVENTS = [Deposit(1_000), Withdrawal(2_500), Rebalance()]
 def test_a_plan_passes_as_it_is(event: Event) -> None:
     case, trades, branches = solved(event)
     assert broken_rules(case, trades.tolist()) == []
-    assert certify(case, True, trades, 0, branches).optimal
+    assert certify(case, True, trades, branches).optimal
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
@@ -50,25 +50,25 @@ def test_every_changed_trade_is_caught(event: Event) -> None:
             spoiled[row] += change
             broken = broken_rules(case, spoiled.tolist())
             if not broken:
-                better = certify(case, True, spoiled, 0, branches)
-                assert not better.optimal or better.tracking_error >= certify(case, True, trades, 0, branches).lower_bound
+                better = certify(case, True, spoiled, branches)
+                assert not better.optimal or better.tracking_error >= certify(case, True, trades, branches).lower_bound
                 assert case.spare, "only where cash may be left can one trade change alone"
             elif change:
                 with pytest.raises(InternalError):
-                    certify(case, True, spoiled, 0, branches)
+                    certify(case, True, spoiled, branches)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
 def test_every_cent_moved_is_worse(event: Event) -> None:
     case, trades, branches = solved(event)
-    best = certify(case, True, trades, 0, branches)
+    best = certify(case, True, trades, branches)
     for to in case.leaves.tolist():
         for fro in case.leaves.tolist():
             spoiled = trades.copy()
             spoiled[to] += 1
             spoiled[fro] -= 1
             if to != fro and not broken_rules(case, spoiled.tolist()):
-                found = certify(case, True, spoiled, 0, branches)
+                found = certify(case, True, spoiled, branches)
                 assert (found.retired_excess, found.tracking_error) >= (best.retired_excess, best.tracking_error - 1e-12)
 
 
@@ -96,7 +96,7 @@ def test_every_rule_is_checked(event: Event, trades: dict[str, int], rule: str) 
 def test_bad_evidence_never_raises_the_bound(event: Event) -> None:
     """Any multipliers give a bound: corrupted ones a weaker one at best, never one above the optimum."""
     case, trades, branches = solved(event)
-    optimum = certify(case, True, trades, 0, branches).tracking_error
+    optimum = certify(case, True, trades, branches).tracking_error
     held = case.retired_within(0)
     for branch in branches:
         for p in branch.multipliers:
@@ -124,7 +124,7 @@ def test_branches_that_leave_a_case_out_prove_nothing() -> None:
 
 def test_an_unproved_stage_is_not_optimal() -> None:
     case, trades, branches = solved(Deposit(1_000))
-    assert not certify(case, False, trades, 0, branches).optimal
+    assert not certify(case, False, trades, branches).optimal
     case, trades, _ = solved(Rebalance())
-    assert certify(case, True, trades, 0, ()).tracking_error > 0.05
-    assert not certify(case, True, trades, 0, ()).optimal
+    assert certify(case, True, trades, ()).tracking_error > 0.05
+    assert not certify(case, True, trades, ()).optimal

@@ -1,0 +1,57 @@
+"""Stage 2 by hand: what retired slices must keep beyond the ideal where a minimum forbids selling it."""
+
+from __future__ import annotations
+
+import pytest
+
+from solver import Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
+from solver.cash import decide_cash
+from solver.events import Event
+from solver.problem import Problem, build_problem
+from solver.retired import least_excess
+from solver.situations import Understood, understand
+
+
+def account(*retired: int, kept: int = 0) -> Portfolio:
+    slices = [Slice(f"r{i}", 0, Holding(f"R{i}", value)) for i, value in enumerate(retired)]
+    return Portfolio(Pie((*slices, Slice("k", 1, Holding("K", kept)))))
+
+
+def case_of(portfolio: Portfolio, event: Event, m: int) -> Problem:
+    understood = understand(portfolio, event, Rules(m))
+    assert isinstance(understood, Understood)
+    return decide_cash(build_problem(understood.situation)).cases[0]
+
+
+@pytest.mark.parametrize(
+    ("retired", "kept", "amount", "m", "least"),
+    [
+        ((1_000, 1_000), 0, 500, 100, 0),  # the first sells it all
+        ((100, 200), 0, 100, 200, 100),  # a sale is 200 at least: the second whole, and the first is kept
+        ((150, 150), 1_000, 200, 100, 50),  # the ideal's 150 + 50 has no order of 50; 100 + 100 keeps 50 of the first
+        ((150, 150), 1_000, 210, 100, 40),
+        ((150, 120), 1_000, 200, 120, 200),  # two orders are 240 at least, and neither makes 200 alone
+        ((300, 300), 1_000, 350, 200, 350),
+        ((300, 300), 1_000, 400, 200, 100),
+    ],
+)
+def test_by_hand(retired: tuple[int, ...], kept: int, amount: int, m: int, least: int) -> None:
+    assert least_excess(case_of(account(*retired, kept=kept), Withdrawal(amount), m)) == least
+
+
+def test_a_proved_excess_is_optimal() -> None:
+    """The plan keeps what must be kept, and no engine's word is needed for that."""
+    answer = plan(account(150, 150, kept=1_000), Withdrawal(200), Rules(100))
+    assert isinstance(answer, Plan)
+    assert [(o.security_id, o.amount) for o in answer.orders] == [("R0", 100), ("R1", 100)]
+    assert answer.certificate.retired_excess == 50
+    assert answer.certificate.quality is Quality.OPTIMAL
+
+
+def test_what_is_not_proved_is_bounded_by_nothing() -> None:
+    """Retired pies, too many retired slices, and events that are no withdrawal: 0, which always holds."""
+    inner = Pie((Slice("a", 1, Holding("A", 150)), Slice("b", 0, Holding("B", 120))))
+    nested = Portfolio(Pie((Slice("p", 0, inner), Slice("k", 1, Holding("K", 1_000)))))
+    assert least_excess(case_of(nested, Withdrawal(200), 120)) == 0
+    assert least_excess(case_of(account(*[150] * 13, kept=1_000), Withdrawal(1_900), 120)) == 0
+    assert least_excess(case_of(account(150, 120, kept=1_000), Rebalance(), 120)) == 0
