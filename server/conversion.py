@@ -46,6 +46,7 @@ MAX_REQUEST_BYTES = 4 * 1024 * 1024  # what gRPC lets through by default
 MAX_ECHOED_BYTES = 128  # of an id or a version that the answer repeats, an event's id once for every order
 MAX_UNKNOWN_FIELDS = 1_000  # reported; four megabytes hold two million
 MAX_SECONDS = 3_600
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # a protobuf Timestamp's own range
 ENGINES = {pb.ENGINE_UNSPECIFIED: Engine.AUTO, pb.ENGINE_AUTO: Engine.AUTO, pb.ENGINE_HIGHS: Engine.HIGHS}
 REACHES = {pb.REACH_DEEP: Reach.DEEP, pb.REACH_SHALLOW: Reach.SHALLOW}
 VIEWS = (pb.VIEW_UNSPECIFIED, pb.VIEW_ORDERS, pb.VIEW_NODES, pb.VIEW_FULL)
@@ -116,6 +117,9 @@ def read_request(request: pb.PlanRequest) -> Request:
     reader.require(request, "portfolio", "portfolio")
     reader.require(request.portfolio, "root", "portfolio.root")
     reader.require(request.portfolio, "cash", "portfolio.cash")
+    valued_at = request.portfolio.valued_at
+    if not (FIRST_SECOND <= valued_at.seconds <= LAST_SECOND and 0 <= valued_at.nanos < 10**9):
+        reader.wrong("portfolio.valued_at", "OUT_OF_RANGE", "is no time between the years 1 and 9999")
     if request.portfolio.securities:
         reader.unsupported("portfolio.securities", "prices and quantity steps are not supported yet; leave them out")
     if not request.events:

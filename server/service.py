@@ -59,6 +59,8 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
     else:
         answer = plan(request.portfolio, request.event, request.rules, request.engine, budget, explain)
         fill_response(response, answer, request.view, fingerprint(message))
+        if portfolio.HasField("valued_at") and response.plan.HasField("portfolio_after"):
+            response.plan.portfolio_after.valued_at.CopyFrom(portfolio.valued_at)  # at the same prices
         response.diagnostics.rounds = getattr(answer, "rounds", 0)
     response.diagnostics.queue_time.FromNanoseconds(int((begun - started) * 1e9))
     response.diagnostics.solve_time.FromNanoseconds(int((time.monotonic() - begun) * 1e9))

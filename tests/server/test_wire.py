@@ -287,6 +287,16 @@ def test_views(client: Client) -> None:
     assert full.HasField("portfolio_after")
 
 
+def test_the_time_of_the_values_is_echoed_and_checked(address: str, client: Client) -> None:
+    request = example("deposit")
+    request.portfolio.valued_at.FromJsonString("2026-11-20T21:00:00Z")
+    request.options.view = pb.VIEW_FULL
+    assert client.plan(request).plan.portfolio_after.valued_at == request.portfolio.valued_at
+    request.portfolio.valued_at.nanos = -1
+    _, _, bad = refused(address, request.SerializeToString())
+    assert [v.field for v in bad.field_violations] == ["portfolio.valued_at"]
+
+
 def test_validate_only_solves_nothing(client: Client) -> None:
     request = example("deposit")
     request.options.validate_only = True
