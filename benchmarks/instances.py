@@ -40,7 +40,7 @@ FAMILIES = (
 
 
 def members(family: Family) -> Iterator[tuple[Portfolio, Event]]:
-    """The family's accounts: near-equal ones are new, the others drifted anywhere between nothing and twice their mean."""
+    """The family's accounts: near-equal ones are new, the others drifted between nothing and twice their mean."""
     for seed in SEEDS:
         rng = random.Random(f"{family.name} {seed}")
         names = iter(range(100_000))

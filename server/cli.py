@@ -6,30 +6,35 @@ import asyncio
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import grpc
 import typer
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
+from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 
+from server.answers import answer_compare, answer_plan
 from server.client import Client
 from server.demo import run_demo
 from server.examples import EXAMPLES, example
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.main import serve as serve_forever
-from server.service import answer_plan
+from server.plots import PlotUnavailable, plot_comparison
 from server.status import status_of
-from server.tables import make_console, print_response
+from server.tables import make_console, print_comparison, print_response
 from solver import Budget
 
 __all__ = ["app", "main"]
 
 PLANNED, INFEASIBLE, BAD_REQUEST, UNREACHABLE, INTERNAL = range(5)
 EXIT_CODES = "Exit code: 0 planned, 1 infeasible, 2 bad request, 3 unreachable, 4 internal error."
+
+Kind = TypeVar("Kind", bound=Message)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,7 +71,8 @@ def plan_command(
     request = _read(file)
     if not as_json:  # a table shows every slice and the changed targets
         request.options.view = pb.VIEW_FULL
-    response = _plan_here(request) if address is None else _plan_there(request, address, timeout)
+    here = address is None
+    response = _here(answer_plan, request) if here else _there(lambda client: client.plan(request, timeout), address)
     if as_json:
         print(_json(response))
     else:
@@ -74,9 +80,42 @@ def plan_command(
     raise typer.Exit(INFEASIBLE if response.HasField("infeasible") else PLANNED)
 
 
+@app.command("compare", epilog=EXIT_CODES)
+def compare_command(
+    file: Annotated[str, typer.Argument(help="A PlanRequest as JSON; - reads standard input.")],
+    address: Annotated[str | None, typer.Option(help="HOST:PORT of a server; without it, planned right here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a picture as well: a PNG, SVG or PDF file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the response as JSON, for programs.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a server.", min=0.1, max=3600)] = 30.0,
+) -> None:
+    """Plan one event, and show beside the plan what greedy rules would trade instead."""
+    request = _read(file)
+    if not as_json or plot:  # the picture shows every slice
+        request.options.view = pb.VIEW_FULL
+    wanted = pb.CompareRequest(request=request)
+    here = address is None
+    response = (
+        _here(answer_compare, wanted) if here else _there(lambda client: client.compare(wanted, timeout), address)
+    )
+    if plot and response.optimal.HasField("plan"):
+        try:
+            plot_comparison(request, response, plot)
+        except PlotUnavailable as error:
+            _fail(BAD_REQUEST, str(error))
+    if as_json:
+        print(_json(response))
+    elif response.optimal.HasField("plan"):
+        print_comparison(make_console(), request, response)
+    else:
+        print_response(make_console(), request, response.optimal)
+    raise typer.Exit(INFEASIBLE if response.optimal.HasField("infeasible") else PLANNED)
+
+
 @app.command("serve")
 def serve_command(
-    address: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 takes any free one.")] = "127.0.0.1:50051",
+    address: Annotated[
+        str, typer.Option(help="HOST:PORT to listen on; port 0 takes any free one.")
+    ] = "127.0.0.1:50051",
 ) -> None:
     """Serve piewise.v1.AllocationService over gRPC until SIGTERM; the first line printed says where."""
     try:
@@ -107,9 +146,9 @@ def _read(file: str) -> pb.PlanRequest:
         _fail(BAD_REQUEST, f"{file} is no PlanRequest as JSON: {error}\nSee `piewise example minimum` for one.")
 
 
-def _plan_here(request: pb.PlanRequest) -> pb.PlanResponse:
+def _here(answer: Callable[[bytes, float | None, Budget, float], Kind], request: Message) -> Kind:
     try:
-        return answer_plan(request.SerializeToString(), None, Budget(), time.monotonic())
+        return answer(request.SerializeToString(), None, Budget(), time.monotonic())
     except Exception as error:
         code, status = status_of(error)
         if code is grpc.StatusCode.INTERNAL:
@@ -117,10 +156,11 @@ def _plan_here(request: pb.PlanRequest) -> pb.PlanResponse:
         _fail(BAD_REQUEST, _told(status))
 
 
-def _plan_there(request: pb.PlanRequest, address: str, timeout: float) -> pb.PlanResponse:
+def _there(ask: Callable[[Client], Kind], address: str | None) -> Kind:
+    assert address is not None
     with Client(address) as client:
         try:
-            return client.plan(request, timeout)
+            return ask(client)
         except grpc.RpcError as error:
             code = error.code()
             if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION):
@@ -143,7 +183,7 @@ def _told(status: Status) -> str:
     return "\n".join(lines) or status.message
 
 
-def _json(message: pb.PlanRequest | pb.PlanResponse) -> str:
+def _json(message: Message) -> str:
     return MessageToJson(message, preserving_proto_field_name=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import grpc
@@ -15,8 +15,8 @@ from server.generated.piewise.v1 import allocation_pb2_grpc
 
 __all__ = ["CHANNEL_OPTIONS", "Client", "server_process"]
 
-# with http_proxy in the environment, gRPC to this very machine would go through the proxy; the FULL view of a very large
-# account exceeds gRPC's default of 4 MiB
+# with http_proxy in the environment, gRPC to this very machine would go through the proxy; the FULL view of a very
+# large account exceeds gRPC's default of 4 MiB
 CHANNEL_OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", 64 * 1024 * 1024))
 START_SECONDS = 30.0
 
@@ -38,6 +38,20 @@ class Client:
         """Plan; raises ``grpc.RpcError`` as gRPC does."""
         response: pb.PlanResponse = self._stub.Plan(request, timeout=timeout)
         return response
+
+    def compare(self, request: pb.CompareRequest, timeout: float | None = 30.0) -> pb.CompareResponse:
+        """Plan, with the baselines beside it; raises ``grpc.RpcError`` as gRPC does."""
+        response: pb.CompareResponse = self._stub.Compare(request, timeout=timeout)
+        return response
+
+    def batch(
+        self, requests: Iterable[pb.PlanRequest], timeout: float | None = 120.0
+    ) -> Iterator[pb.BatchPlanResponse]:
+        """Plan many accounts; what comes, comes in their order. Raises ``grpc.RpcError`` as gRPC does."""
+        answers: Iterator[pb.BatchPlanResponse] = self._stub.BatchPlan(
+            pb.BatchPlanRequest(requests=requests), timeout=timeout
+        )
+        yield from answers
 
     def info(self, timeout: float | None = 5.0) -> pb.GetServiceInfoResponse:
         """What the server is and accepts."""

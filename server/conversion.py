@@ -1,4 +1,4 @@
-"""Between the wire and the solver: presence and support are checked here, everything else by the solver itself.
+"""From the wire to the solver: presence and support are checked here, everything else by the solver itself.
 
 Parsing is done here too, from raw bytes: left to gRPC, garbage comes back as UNKNOWN with a Python class name.
 """
@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -22,11 +22,9 @@ from solver import (
     Engine,
     Event,
     Holding,
-    Infeasible,
     InvalidRequest,
     NewPie,
     Pie,
-    Plan,
     Portfolio,
     Reach,
     Rebalance,
@@ -39,7 +37,16 @@ from solver import (
     Withdrawal,
 )
 
-__all__ = ["MAX_REQUEST_BYTES", "Request", "fill_response", "fingerprint", "parse", "read_request"]
+__all__ = [
+    "ENGINES",
+    "MAX_REQUEST_BYTES",
+    "Request",
+    "fingerprint",
+    "parse",
+    "parse_batch",
+    "read_duration",
+    "read_request",
+]
 
 Kind = TypeVar("Kind", bound=Message)
 MAX_REQUEST_BYTES = 4 * 1024 * 1024  # what gRPC lets through by default
@@ -47,7 +54,9 @@ MAX_ECHOED_BYTES = 128  # of an id or a version that the answer repeats, an even
 MAX_UNKNOWN_FIELDS = 1_000  # reported; four megabytes hold two million
 MAX_SECONDS = 3_600
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # a protobuf Timestamp's own range
-ENGINES = {pb.ENGINE_UNSPECIFIED: Engine.AUTO, pb.ENGINE_AUTO: Engine.AUTO, pb.ENGINE_HIGHS: Engine.HIGHS}
+ENGINES = {pb.ENGINE_UNSPECIFIED: Engine.AUTO} | {
+    pb.Engine.Value(f"ENGINE_{engine.value}"): engine for engine in Engine
+}
 REACHES = {pb.REACH_DEEP: Reach.DEEP, pb.REACH_SHALLOW: Reach.SHALLOW}
 VIEWS = (pb.VIEW_UNSPECIFIED, pb.VIEW_ORDERS, pb.VIEW_NODES, pb.VIEW_FULL)
 
@@ -68,6 +77,28 @@ class Request:
 
 def parse(kind: type[Kind], data: bytes) -> Kind:
     """``data`` as a message of ``kind``; raises ``InvalidRequest`` for garbage and for fields unknown here."""
+    message = _message(kind, data)
+    known = kind()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()
+    if known.ByteSize() != message.ByteSize():
+        raise InvalidRequest(tuple(islice(_unknown_fields(message, ""), MAX_UNKNOWN_FIELDS)))
+    return message
+
+
+def parse_batch(data: bytes) -> pb.BatchPlanRequest:
+    """``data`` as a batch. What is unknown inside one of its requests is that request's fault, and left to it."""
+    message = _message(pb.BatchPlanRequest, data)
+    own = pb.BatchPlanRequest()
+    own.CopyFrom(message)
+    del own.requests[:]
+    faults = tuple(islice(_unknown_fields(own, ""), MAX_UNKNOWN_FIELDS))
+    if faults:
+        raise InvalidRequest(faults)
+    return message
+
+
+def _message(kind: type[Kind], data: bytes) -> Kind:
     name = kind.DESCRIPTOR.name
     if len(data) > MAX_REQUEST_BYTES:
         reason = f"has {len(data)} bytes; at most {MAX_REQUEST_BYTES} are accepted"
@@ -78,20 +109,18 @@ def parse(kind: type[Kind], data: bytes) -> Kind:
     except (DecodeError, RecursionError) as error:
         reason = "is no valid message of this type, or is nested too deeply"
         raise InvalidRequest((Violation(name, "MALFORMED_REQUEST", reason),)) from error
-    size = message.ByteSize()
-    known = kind()
-    known.CopyFrom(message)
-    known.DiscardUnknownFields()
-    if known.ByteSize() != size:
-        raise InvalidRequest(tuple(islice(_unknown_fields(message, ""), MAX_UNKNOWN_FIELDS)))
     return message
+
+
+def _unknown(at: str, number: int) -> Violation:
+    reason = f"has field {number}, which this version does not know; nothing is ignored, so take it out"
+    return Violation(at, "UNKNOWN_FIELD", reason)
 
 
 def _unknown_fields(message: Message, at: str) -> Iterator[Violation]:
     """Where the fields are that this version does not know; only looked for once the sizes tell that there are some."""
     for field in UnknownFieldSet(message):  # type: ignore[attr-defined]  # iterable, though its stubs do not say so
-        reason = f"has field {field.field_number}, which this version does not know; nothing is ignored, so take it out"
-        yield Violation(at or message.DESCRIPTOR.name, "UNKNOWN_FIELD", reason)
+        yield _unknown(at or message.DESCRIPTOR.name, field.field_number)
     for descriptor, value in message.ListFields():
         if descriptor.message_type is None:
             continue
@@ -132,9 +161,9 @@ def read_request(request: pb.PlanRequest) -> Request:
         reader.unsupported("options.engine", f"is {options.engine}; this server has {', '.join(pb.Engine.keys()[1:])}")
     if options.view not in VIEWS:
         reader.wrong("options.view", "UNKNOWN_ENUM", f"is {options.view}; give ORDERS, NODES or FULL")
-    limit = options.time_limit.ToTimedelta().total_seconds() if _valid_duration(options) else -1.0
-    if options.HasField("time_limit") and not 0 < limit <= MAX_SECONDS:
-        reader.wrong("options.time_limit", "OUT_OF_RANGE", f"must be more than 0 and at most {MAX_SECONDS} seconds")
+    limit, fault = read_duration(options, "time_limit", "options.time_limit")
+    if fault:
+        reader.wrong(fault.field, fault.reason, fault.description)
     if not 0 <= options.work_limit <= 10**6:
         reader.wrong("options.work_limit", "OUT_OF_RANGE", "must lie between 0 (the default) and 1000000")
     root = reader.pie(request.portfolio.root, "portfolio.root")
@@ -152,16 +181,26 @@ def read_request(request: pb.PlanRequest) -> Request:
         event=event,
         rules=Rules(request.rules.min_trade),
         engine=ENGINES[options.engine],
-        time_limit_seconds=limit if options.HasField("time_limit") else None,
+        time_limit_seconds=limit,
         work_limit=options.work_limit,
         view=options.view or pb.VIEW_ORDERS,
         validate_only=options.validate_only,
     )
 
 
-def _valid_duration(options: pb.Options) -> bool:
-    """Whether the duration is one at all: beyond ±10,000 years the conversion to a timedelta fails."""
-    return abs(options.time_limit.seconds) <= MAX_SECONDS and abs(options.time_limit.nanos) < 10**9
+def read_duration(
+    message: pb.Options | pb.BatchPlanRequest, name: str, field: str
+) -> tuple[float | None, Violation | None]:
+    """The seconds of the duration ``name``, ``None`` where it is unset; or what is wrong with it."""
+    if not message.HasField(name):
+        return None, None
+    duration = getattr(message, name)
+    # beyond ±10,000 years the conversion to a timedelta would fail
+    if abs(duration.seconds) <= MAX_SECONDS and abs(duration.nanos) < 10**9:
+        seconds = duration.ToTimedelta().total_seconds()
+        if 0 < seconds <= MAX_SECONDS:
+            return seconds, None
+    return None, Violation(field, "OUT_OF_RANGE", f"must be more than 0 and at most {MAX_SECONDS} seconds")
 
 
 class _Reader:
@@ -253,90 +292,3 @@ class _Reader:
             self.wrong(f"{at}.holding.value", "NEW_SLICE_WITH_VALUE", "is set; a new slice starts without a value")
         self._quantity(child.holding, at)
         return TargetSlice(child.slice_id, child.target_weight, Holding(child.holding.security_id))
-
-
-def fill_response(response: pb.PlanResponse, answer: Plan | Infeasible, view: int, mark: str) -> None:
-    """Write ``answer`` into ``response`` as ``view`` asks."""
-    if isinstance(answer, Infeasible):
-        response.infeasible.reason = answer.reason
-        response.infeasible.rules.extend(answer.rules)
-        if answer.most_that_can_be_raised is not None:
-            response.infeasible.most_that_can_be_raised = answer.most_that_can_be_raised
-        return
-    plan = response.plan
-    plan.fingerprint = mark
-    cash = answer.cash
-    plan.cash.before, plan.cash.received, plan.cash.paid_out = cash.before, cash.received, cash.paid_out
-    plan.cash.bought, plan.cash.sold, plan.cash.after = cash.bought, cash.sold, cash.after
-    for order in answer.orders:
-        written = plan.orders.add(
-            sequence=order.sequence,
-            security_id=order.security_id,
-            side=pb.Side.Value(f"SIDE_{order.side.value}"),
-            amount=order.amount,
-            sizing=pb.SIZING_AMOUNT,
-            closes_position=order.closes_position,
-        )
-        for part in order.parts:
-            written.parts.add(slice_id=part.slice_id, amount=part.amount, event_id=part.event_id)
-    _fill_certificate(plan.certificate, answer, view)
-    if view in (pb.VIEW_NODES, pb.VIEW_FULL):
-        _fill_nodes(plan, answer, view)
-    if view == pb.VIEW_FULL:
-        _fill_portfolio(plan.portfolio_after, answer.portfolio_after)
-
-
-def _fill_certificate(written: pb.Certificate, answer: Plan, view: int) -> None:
-    certificate = answer.certificate
-    written.quality = pb.Quality.Value(f"QUALITY_{certificate.quality.value}")  # type: ignore[assignment]  # an enum is an int
-    if certificate.limit.value != "NONE":
-        written.limit = pb.Limit.Value(f"LIMIT_{certificate.limit.value}")  # type: ignore[assignment]
-    written.engine, written.solver_version = certificate.engine, certificate.solver_version
-    written.cash_left, written.retired_excess = certificate.cash_left, certificate.retired_excess
-    written.tracking_error, written.lower_bound = certificate.tracking_error, certificate.lower_bound
-    written.rounding_slack = certificate.rounding_slack
-    written.bound_source = pb.BoundSource.Value(f"BOUND_SOURCE_{certificate.bound_source.value}")  # type: ignore[assignment]
-    if view == pb.VIEW_FULL:
-        for evidence in certificate.evidence:
-            written.evidence.add(
-                branch=evidence.branch,
-                slice_id=evidence.slice_id,
-                trading=evidence.trading,
-                multipliers=evidence.multipliers,
-                fixed=evidence.fixed,
-            )
-
-
-def _fill_nodes(plan: pb.Plan, answer: Plan, view: int) -> None:
-    for node in answer.nodes:
-        written = plan.nodes.add(
-            slice_id=node.slice_id,
-            value_before=node.value_before,
-            ideal=node.ideal,
-            trade=node.trade,
-            value_after=node.value_after,
-        )
-        for reason in node.reasons:
-            told: dict[str, Any] = {"code": reason.code.value, "details": dict(reason.details)}
-            if view == pb.VIEW_FULL:
-                told["sentence"] = reason.sentence
-            written.reasons.add(**told)
-
-
-def _fill_portfolio(written: pb.Portfolio, portfolio: Portfolio) -> None:
-    written.portfolio_id, written.version = portfolio.portfolio_id, portfolio.version
-    written.currency_code, written.cash = portfolio.currency_code, portfolio.cash
-    write_pie(written.root, portfolio.root)
-
-
-def write_pie(written: pb.Pie, pie: Pie) -> None:
-    """``pie`` as a message."""
-    if pie.weight_total is not None:
-        written.weight_total = pie.weight_total
-    for child in pie.slices:
-        slice_ = written.slices.add(slice_id=child.slice_id, target_weight=child.target_weight)
-        if isinstance(child.content, Pie):
-            write_pie(slice_.pie, child.content)
-        else:
-            slice_.holding.security_id = child.content.security_id
-            slice_.holding.value = child.content.value

@@ -54,7 +54,9 @@ def play_cases(client: Client, engine: int = pb.ENGINE_AUTO) -> list[Played]:
         title = f"{case.name} (line {case.line}): {case.told}"
         start = case.start if isinstance(case.start, Portfolio) else after.get(case.start)
         if start is None:
-            played.append((title, pb.PlanRequest(), pb.PlanResponse(), [f"not played: {case.start!r} left no portfolio"]))
+            played.append(
+                (title, pb.PlanRequest(), pb.PlanResponse(), [f"not played: {case.start!r} left no portfolio"])
+            )
             continue
         request = plan_request(start, case.event, engine=engine, request_id=case.name)
         response = client.plan(request)

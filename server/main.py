@@ -13,9 +13,10 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from server.answers import answer_plan
 from server.conversion import MAX_REQUEST_BYTES
 from server.examples import example
-from server.service import SERVICE_NAME, AllocationService, answer_plan
+from server.service import SERVICE_NAME, AllocationService
 from solver import Budget
 
 __all__ = ["create_server", "serve"]
@@ -28,18 +29,19 @@ log = structlog.get_logger()
 
 
 async def create_server(
-    address: str, workers: int | None = None, queue: int | None = None
-) -> tuple[grpc.aio.Server, int, health.aio.HealthServicer]:
-    """A started server listening on ``address`` (port 0: any free one), the port it got, and its health.
+    address: str, workers: int | None = None, queue: int | None = None, checks: health.aio.HealthServicer | None = None
+) -> tuple[grpc.aio.Server, int]:
+    """A started server listening on ``address`` (port 0: any free one), and the port it got.
 
-    It reports SERVING once a first solve has warmed HiGHS up. Raises ``OSError`` where it can not listen.
+    ``checks``, its health, is given by who wants to change it later; it says SERVING once a first solve has warmed
+    HiGHS up. Raises ``OSError`` where it can not listen.
     """
     workers = workers or os.cpu_count() or 1
     queue = QUEUE_PER_WORKER * workers if queue is None else queue
     server = grpc.aio.server(options=(("grpc.max_receive_message_length", READ_BYTES), ("grpc.so_reuseport", 0)))
     service = AllocationService(workers, queue)
     server.add_generic_rpc_handlers((service.handlers(),))
-    checks = health.aio.HealthServicer()
+    checks = checks or health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     try:
@@ -52,7 +54,7 @@ async def create_server(
     await asyncio.to_thread(_warm_up)
     for name in ("", SERVICE_NAME):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return server, port, checks
+    return server, port
 
 
 def _warm_up() -> None:
@@ -68,7 +70,8 @@ async def serve(address: str) -> None:
     standard error, since whoever started the process may read no further than that line.
     """
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    server, port, checks = await create_server(address)
+    checks = health.aio.HealthServicer()
+    server, port = await create_server(address, checks=checks)
     host = address.rsplit(":", 1)[0]
     print(f"listening on {host}:{port}", flush=True)
     stop = asyncio.Event()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from server.conversion import write_pie
 from server.generated.piewise.v1 import allocation_pb2 as pb
+from server.writing import write_pie
 from solver import Deposit, Event, NewPie, Portfolio, Reach, Rebalance, TargetSlice, Withdrawal
 
 __all__ = ["event_message", "plan_request", "portfolio_message"]

@@ -1,7 +1,8 @@
 """The service: bytes in, a solve on a worker thread, bytes out. The event loop never waits for a solve.
 
 Admission is bounded: ``workers`` solve at once, ``queue`` more wait, and the next call is shed with
-RESOURCE_EXHAUSTED. A cancelled call cancels its budget, which stops HiGHS and the prover and frees the worker.
+RESOURCE_EXHAUSTED. A cancelled call cancels its budget, which stops HiGHS and the prover and frees the worker. A batch
+is one call: it keeps as many solves under way as there are workers, and not one more until somebody reads its answers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -18,53 +20,21 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from server.conversion import MAX_REQUEST_BYTES, fill_response, fingerprint, parse, read_request
+from server.answers import MAX_BATCH, answer_compare, answer_plan, read_batch
+from server.conversion import ENGINES, MAX_REQUEST_BYTES, parse
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from server.status import Overloaded, status_of
-from solver import SOLVER_VERSION, Budget, check_request, plan
+from server.status import BatchOver, Overloaded, status_of
+from solver import SOLVER_VERSION, Budget, available
 from solver.portfolio import MAX_DEPTH, MAX_MONEY, MAX_SLICES
 
-__all__ = ["SERVICE_NAME", "AllocationService", "answer_plan"]
+__all__ = ["SERVICE_NAME", "AllocationService"]
 
 SERVICE_NAME = "piewise.v1.AllocationService"
-DEFAULT_SECONDS = 5.0
-MARGIN_SECONDS, MARGIN_SHARE = 0.050, 0.10  # kept of a caller's deadline for the way back
-TELLING_SECONDS_A_BYTE = 5e-7  # and for nodes and reasons, by the size of the request: a second for two megabytes
+WRITE_SECONDS = 5.0  # beyond a batch's time, for a caller who reads slowly
 
 log = structlog.get_logger()
 
-
-def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: float) -> pb.PlanResponse:
-    """The response to a ``PlanRequest``'s bytes; ``deadline`` and ``started`` by ``time.monotonic``.
-
-    ``budget`` gets its clock here, once the asked limit is known. Raises the solver's typed errors.
-    """
-    begun = time.monotonic()
-    message = parse(pb.PlanRequest, data)
-    request = read_request(message)
-    explain = request.view in (pb.VIEW_NODES, pb.VIEW_FULL)
-    limit = started + (request.time_limit_seconds or DEFAULT_SECONDS)
-    if deadline is not None:
-        remaining = deadline - started
-        told = TELLING_SECONDS_A_BYTE * len(data) if explain else 0.0
-        limit = min(limit, deadline - max(MARGIN_SECONDS, MARGIN_SHARE * remaining) - told)
-    budget.seconds_left = lambda: limit - time.monotonic()
-    budget.work_limit = request.work_limit or budget.work_limit
-    portfolio = message.portfolio
-    response = pb.PlanResponse(
-        request_id=message.request_id, portfolio_id=portfolio.portfolio_id, portfolio_version=portfolio.version
-    )
-    if request.validate_only:
-        check_request(request.portfolio, request.event, request.rules)
-    else:
-        answer = plan(request.portfolio, request.event, request.rules, request.engine, budget, explain)
-        fill_response(response, answer, request.view, fingerprint(message))
-        if portfolio.HasField("valued_at") and response.plan.HasField("portfolio_after"):
-            response.plan.portfolio_after.valued_at.CopyFrom(portfolio.valued_at)  # at the same prices
-        response.diagnostics.rounds = getattr(answer, "rounds", 0)
-    response.diagnostics.queue_time.FromNanoseconds(int((begun - started) * 1e9))
-    response.diagnostics.solve_time.FromNanoseconds(int((time.monotonic() - begun) * 1e9))
-    return response
+Answer = Callable[[bytes, float | None, Budget, float], Message]
 
 
 class AllocationService:
@@ -72,17 +42,16 @@ class AllocationService:
 
     def __init__(self, workers: int, queue: int) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="solve")
-        self._capacity = workers + queue
+        self._workers, self._capacity = workers, workers + queue
         self._admitted = 0
         self._lock = threading.Lock()
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a grpc.aio server registers; without serializers, since ``parse`` does that better."""
-        methods = {"Plan": self.plan, "GetServiceInfo": self.get_service_info}
-        return grpc.method_handlers_generic_handler(
-            SERVICE_NAME,
-            {name: grpc.unary_unary_rpc_method_handler(_guarded(method)) for name, method in methods.items()},
-        )
+        unary = {"Plan": self.plan, "Compare": self.compare, "GetServiceInfo": self.get_service_info}
+        methods = {name: grpc.unary_unary_rpc_method_handler(_guarded(method)) for name, method in unary.items()}
+        methods["BatchPlan"] = grpc.unary_stream_rpc_method_handler(_guarded(self.batch_plan))
+        return grpc.method_handlers_generic_handler(SERVICE_NAME, methods)
 
     def close(self) -> None:
         """Let the workers go once they are done."""
@@ -90,49 +59,113 @@ class AllocationService:
 
     async def plan(self, data: bytes, context: grpc.aio.ServicerContext) -> Message:
         """Plan: see the contract."""
-        if self._admitted >= self._capacity:
-            raise Overloaded(f"{self._admitted} calls are under way or waiting, and no more are taken; try again")
-        started = time.monotonic()
-        remaining = context.time_remaining()
-        deadline = None if remaining is None else started + remaining
-        budget = Budget()
-        with self._lock:
-            self._admitted += 1
-        future = self._pool.submit(answer_plan, data, deadline, budget, started)
-        future.add_done_callback(self._release)
-        try:
-            return await asyncio.wrap_future(future)
-        finally:
-            budget.cancel()  # a no-op unless the call was cancelled while its solve goes on
+        return await self._solved(answer_plan, data, context)
 
-    def _release(self, _: Future[pb.PlanResponse]) -> None:
-        """Runs in the worker's thread, and after the loop has closed, too."""
-        with self._lock:
-            self._admitted -= 1
+    async def compare(self, data: bytes, context: grpc.aio.ServicerContext) -> Message:
+        """Compare: see the contract."""
+        return await self._solved(answer_compare, data, context)
+
+    async def batch_plan(self, data: bytes, context: grpc.aio.ServicerContext) -> None:
+        """BatchPlan: see the contract."""
+        started, deadline = _clock(context)
+        self._admit()
+        running: deque[tuple[Budget, Future[Message]]] = deque()
+        try:
+            batch = await asyncio.wrap_future(self._pool.submit(read_batch, data, deadline, started))
+            waiting = deque(batch.requests)
+            async with asyncio.timeout(batch.deadline - time.monotonic() + WRITE_SECONDS):
+                for index in range(len(batch.requests)):
+                    while waiting and len(running) < self._workers:
+                        budget = Budget()
+                        item = self._pool.submit(_item, waiting.popleft(), batch.deadline, budget)
+                        running.append((budget, item))
+                    response = await _result(index, running[0][1])
+                    running.popleft()
+                    await context.write(response.SerializeToString(deterministic=True))
+        except TimeoutError as error:
+            raise BatchOver("nobody read the answers in time; read the stream as it comes") from error
+        finally:
+            for budget, item in running:
+                budget.cancel()
+                item.cancel()
+            self._release()
 
     async def get_service_info(self, data: bytes, context: grpc.aio.ServicerContext) -> Message:
         """GetServiceInfo: see the contract."""
         parse(pb.GetServiceInfoRequest, data)
         return pb.GetServiceInfoResponse(
             solver_version=SOLVER_VERSION,
-            engines=[pb.ENGINE_AUTO, pb.ENGINE_HIGHS],
+            engines=[pb.Engine.Name(number) for number, engine in ENGINES.items() if number and available(engine)],
             max_slices=MAX_SLICES,
             max_depth=MAX_DEPTH,
-            max_batch=1,
+            max_batch=MAX_BATCH,
             max_request_bytes=MAX_REQUEST_BYTES,
             max_money=MAX_MONEY,
         )
 
+    async def _solved(self, answer: Answer, data: bytes, context: grpc.aio.ServicerContext) -> Message:
+        """``answer`` on a worker; its place is free again once the worker is, also where nobody waits any more."""
+        started, deadline = _clock(context)
+        budget = Budget()
+        self._admit()
+        future = self._pool.submit(answer, data, deadline, budget, started)
+        future.add_done_callback(self._release)
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            budget.cancel()  # a no-op unless the call was cancelled while its solve goes on
 
-Method = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[Message]]
+    def _admit(self) -> None:
+        with self._lock:
+            if self._admitted >= self._capacity:
+                raise Overloaded(f"{self._admitted} calls are under way or waiting, and no more are taken; try again")
+            self._admitted += 1
+
+    def _release(self, _: Future[Message] | None = None) -> None:
+        """Runs in the worker's thread, and after the loop has closed, too."""
+        with self._lock:
+            self._admitted -= 1
 
 
-def _guarded(method: Method) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+def _clock(context: grpc.aio.ServicerContext) -> tuple[float, float | None]:
+    """Now, and the caller's deadline, both by ``time.monotonic``."""
+    started, remaining = time.monotonic(), context.time_remaining()
+    return started, None if remaining is None else started + remaining
+
+
+def _item(data: bytes, deadline: float, budget: Budget) -> Message:
+    """One request of a batch, on a worker."""
+    started = time.monotonic()
+    if started >= deadline:
+        raise BatchOver("the batch's time was over before this account came up; send it again")
+    return answer_plan(data, deadline, budget, started)
+
+
+async def _result(index: int, future: Future[Message]) -> pb.BatchPlanResponse:
+    """What became of one request: its response, or its error as a value."""
+    written = pb.BatchPlanResponse(index=index)
+    try:
+        response = await asyncio.wrap_future(future)
+        assert isinstance(response, pb.PlanResponse)
+        written.response.CopyFrom(response)
+    except Exception as error:
+        code, status = status_of(error)
+        if code is grpc.StatusCode.INTERNAL:
+            _log_failure("batch_plan", error)
+        written.error.ParseFromString(status.SerializeToString())
+    return written
+
+
+Method = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[Message | None]]
+
+
+def _guarded(method: Method) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes | None]]:
     """``method`` with its errors as rich statuses, by the one table in ``status.py``, and its answer as bytes."""
 
-    async def call(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+    async def call(data: bytes, context: grpc.aio.ServicerContext) -> bytes | None:
         try:
-            return (await method(data, context)).SerializeToString(deterministic=True)
+            answer = await method(data, context)
+            return None if answer is None else answer.SerializeToString(deterministic=True)
         except Exception as error:
             code, status = status_of(error)
             if code is grpc.StatusCode.INTERNAL:

@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from solver import EngineUnavailable, InternalError, InvalidRequest, Unsupported
 
-__all__ = ["CODES", "Overloaded", "status_of"]
+__all__ = ["CODES", "BatchOver", "Overloaded", "status_of"]
 
 DOMAIN = "piewise"
 MAX_VIOLATIONS = 20
@@ -28,6 +28,10 @@ class Overloaded(Exception):
     """More calls wait than the server may hold; the caller's to try again, later."""
 
 
+class BatchOver(Exception):
+    """A batch's time is over; what is not planned yet is the caller's to send again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """How an error class goes over the wire: gRPC's code, and the reason where the error has none of its own."""
@@ -41,6 +45,7 @@ CODES: dict[type[BaseException], Code] = {
     InvalidRequest: Code(StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST"),
     EngineUnavailable: Code(StatusCode.FAILED_PRECONDITION, "ENGINE_UNAVAILABLE"),
     Overloaded: Code(StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    BatchOver: Code(StatusCode.DEADLINE_EXCEEDED, "BATCH_OVER"),
     InternalError: Code(StatusCode.INTERNAL, "INTERNAL"),
     Exception: Code(StatusCode.INTERNAL, "INTERNAL"),
 }

@@ -11,7 +11,7 @@ from rich.table import Table
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from solver.reasons import money_text
 
-__all__ = ["make_console", "print_response"]
+__all__ = ["make_console", "print_comparison", "print_response"]
 
 PIPED_WIDTH = 132  # columns where the output is no terminal
 
@@ -51,6 +51,35 @@ def print_response(console: Console, request: pb.PlanRequest, response: pb.PlanR
         f" lower bound {proof.lower_bound:.6g}, rounding slack {proof.rounding_slack:.2g}"
         f" ({pb.BoundSource.Name(proof.bound_source).removeprefix('BOUND_SOURCE_').lower()})\n"
     )
+
+
+def print_comparison(console: Console, request: pb.PlanRequest, response: pb.CompareResponse) -> None:
+    """The optimum and the baselines as one table, a line each."""
+    code = request.portfolio.currency_code
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("engine", no_wrap=True)
+    amounts = ("retired left", "cash left", "short")
+    for column in ("tracking error", "x optimum", *amounts, "orders", "killed", "worst after/target"):
+        table.add_column(column, justify="right")
+    table.add_column("broken rules")
+    proof = response.optimal.plan.certificate
+    quality = pb.Quality.Name(proof.quality).removeprefix("QUALITY_")
+    table.add_row(f"[bold]{quality}[/bold] ({proof.engine})", *_scored(response.score, code, "1", 0, 0), "")
+    for tried in response.baselines:
+        ratio = f"{tried.ratio:,.2f}" if tried.HasField("ratio") else "-"
+        name = pb.Engine.Name(tried.engine).removeprefix("ENGINE_")
+        rules = sorted({broken.split(":")[0].replace("_", " ").lower() for broken in tried.broken_rules})
+        table.add_row(name, *_scored(tried.score, code, ratio, tried.shortfall, tried.orders_killed), ", ".join(rules))
+    console.print(table)
+    console.print(
+        "tracking error above the ideal's, in minor units; its ratio where the optimum's is more than rounding"
+    )
+
+
+def _scored(score: pb.Score, code: str, ratio: str, short: int, killed: int) -> tuple[str, ...]:
+    worst = f"{score.worst_ratio:.4f} {score.worst_slice}" if score.HasField("worst_ratio") else "-"
+    money = [_money(amount, code) if amount else "-" for amount in (score.retired_excess, score.cash_left, short)]
+    return (f"{score.tracking_error:,.4f}", ratio, *money, str(score.orders), str(killed or "-"), worst)
 
 
 def _money(amount: float, code: str) -> str:

@@ -6,6 +6,7 @@
 [('AAA', 1000)]
 """
 
+from solver.comparison import Comparison, Score, compare
 from solver.errors import (
     EngineUnavailable,
     InternalError,
@@ -26,15 +27,17 @@ from solver.events import (
     Withdrawal,
 )
 from solver.plan import Infeasible, Plan, Quality, Side
-from solver.planning import check_request, plan
+from solver.planning import available, check_request, plan
 from solver.portfolio import Holding, Pie, Portfolio, Slice
-from solver.rules import Budget, Engine, Rules
+from solver.rules import BASELINES, Budget, Engine, Rules
 from solver.version import SOLVER_VERSION
 
 __all__ = [
+    "BASELINES",
     "SOLVER_VERSION",
     "Budget",
     "ChangedPie",
+    "Comparison",
     "Deposit",
     "Engine",
     "EngineUnavailable",
@@ -52,6 +55,7 @@ __all__ = [
     "Reach",
     "Rebalance",
     "Rules",
+    "Score",
     "Side",
     "Slice",
     "TargetChange",
@@ -59,6 +63,8 @@ __all__ = [
     "Unsupported",
     "Violation",
     "Withdrawal",
+    "available",
     "check_request",
+    "compare",
     "plan",
 ]

@@ -121,7 +121,7 @@ class TreeBound:
         return bounds
 
     def table(self, p: int, multipliers: Floats) -> PieTable:
-        """S_k(λ) of pie ``p`` for ``multipliers`` (sorted, no two equal); the tables of the pies inside it must be there."""
+        """S_k(λ) of pie ``p`` for ``multipliers`` (sorted, no two equal); those of the pies inside it must be there."""
         if self.stopped():
             raise Stopped
         rows = self.children[p]
@@ -186,7 +186,7 @@ class TreeBound:
         return np.minimum(cost(first), cost(second))
 
     def _option(self, c: int, multipliers: Floats) -> Option:
-        """What the nested pie ``c`` costs at least, by the number of leaves that trade in it and by outer multiplier."""
+        """What the nested pie ``c`` costs at least, by how many leaves trade in it and by outer multiplier."""
         problem, table = self.problem, self.tables[c]
         received = float(problem.received[c])
         low = np.maximum(table.least - received, float(problem.flow_min[c]))
@@ -195,7 +195,9 @@ class TreeBound:
         able = ((counts > 0) | table.some) & (low <= high) & np.isfinite(table.sums).all(axis=1)
         rests = not table.some and received == 0 and problem.flow_min[c] <= 0 <= problem.flow_max[c]
         found, lows, highs = counts[able], low[able], high[able]
-        costs = self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
+        costs = (
+            self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
+        )
         if len(found) > COUNTED:  # too many to tell apart: any number of leaves counts as one
             found, costs = np.array([1]), costs.min(axis=0, keepdims=True)
             lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
@@ -218,7 +220,9 @@ class TreeBound:
         k = int(np.argmin(values[:, 0]))
         return int(counts[able][k]), float(flows[k, 0])
 
-    def _inner_minima(self, c: int, multipliers: Floats, low: Floats, high: Floats, able: np.ndarray) -> tuple[Floats, Floats]:
+    def _inner_minima(
+        self, c: int, multipliers: Floats, low: Floats, high: Floats, able: np.ndarray
+    ) -> tuple[Floats, Floats]:
         """min_y h_c(y) − λ y + max_j (λ_j (y + R_c) + S_{k,j}) and its y, by count (of ``able``) and by λ."""
         problem, table, received = self.problem, self.tables[c], float(self.problem.received[c])
         low, high, sums = low[able][:, None], high[able][:, None], table.sums[able]

@@ -57,7 +57,7 @@ def marginals(problem: Problem, rows: np.ndarray, flows: Ints, low: Ints, high: 
     scale = problem.scale[rows]
     off = ((flows[rows] - problem.ideal_whole[rows]) - problem.ideal_part[rows]) * 2.0
     inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    tilt = np.where(scale > 0, 2.0 * problem.slope[rows], 0.0)
+    tilt = 2.0 * problem.slope[rows]
     up = np.where(flows[rows] < high[rows], (off + 1.0) * inverse + tilt, np.inf)
     down = np.where(flows[rows] > low[rows], (1.0 - off) * inverse - tilt, np.inf)
     return up, down
@@ -156,9 +156,7 @@ class _Search:
         flow = curve.totals - float(problem.received[c])
         first = _crossing(flow, curve.multipliers, low, "right")  # where it leaves its least, and reaches its most
         last = _crossing(flow, curve.multipliers, high, "left")
-        within = (flow > low) & (flow < high)
-        inner = np.concatenate(([first], curve.multipliers[within], [last]))
-        inside = np.concatenate(([low], flow[within], [high]))
+        inner, inside = np.clip(curve.multipliers, first, last), np.clip(flow, low, high)
         scale = float(self._felt_scale(np.array([c]))[0])
         at = inner + 2.0 * ((inside - problem.ideal[c]) / scale + problem.slope[c])
         return np.maximum.accumulate(at), inside
@@ -192,9 +190,9 @@ class _Search:
                 self._move(int(rows[pair[0]]), 1)
                 self._move(int(rows[pair[1]]), -1)
                 up, down = self._settled(p)
-        while self.best_up[event] < -TIE and self.flows[event] < self.high[event]:
+        while _improves(self.best_up[event], 1.0) and self.flows[event] < self.high[event]:
             self._move(event, 1)
-        while self.best_down[event] < -TIE and self.flows[event] > self.low[event]:
+        while _improves(self.best_down[event], 1.0) and self.flows[event] > self.low[event]:
             self._move(event, -1)
 
     def _settled(self, p: int) -> tuple[Floats, Floats]:
@@ -215,7 +213,7 @@ class _Search:
             return
         rows = self.problem.children[self.index[row]]
         up, down = self._settled(row)
-        self._move(int(rows[int(np.argmin(up if cents > 0 else down))]), cents)
+        self._move(int(rows[int(np.argmin(up if cents == 1 else down))]), cents)
         self._settled(row)
 
 
@@ -224,28 +222,27 @@ def _crossing(flow: Floats, multipliers: Floats, level: float, side: Literal["le
     j = int(np.searchsorted(flow, level, side=side))
     if j == 0 or j == len(flow):
         return float(multipliers[min(j, len(flow) - 1)])
-    rise = float(flow[j] - flow[j - 1])
-    share = (level - float(flow[j - 1])) / rise if rise > 0 else 0.0
-    return float(multipliers[j - 1] + share * (multipliers[j] - multipliers[j - 1]))
+    before, after = multipliers[j - 1 : j + 1]
+    share = (level - flow[j - 1]) / (flow[j] - flow[j - 1])
+    return float(before + share * (after - before))
 
 
 def _best_pair(up: Floats, down: Floats) -> tuple[int, int] | None:
-    """The slices between which one cent should move (to, from), or ``None`` where none improves."""
-    if len(up) < 2:
-        return None
+    """The slices between which one cent should move (to, from), or ``None`` where none improves.
+
+    One slice that is cheapest both ways ends it: up + down ≥ 0 at a slice whose own slices are settled, so no other
+    pair can be below that.
+    """
     to, fro = int(np.argmin(up)), int(np.argmin(down))
-    pairs = [(to, fro)]
-    if to == fro:
-        others = np.arange(len(up)) != to
-        pairs = [
-            (int(np.flatnonzero(others)[np.argmin(up[others])]), fro),
-            (to, int(np.flatnonzero(others)[np.argmin(down[others])])),
-        ]
-    best = min(pairs, key=lambda pair: up[pair[0]] + down[pair[1]])
-    gain = up[best[0]] + down[best[1]]
-    if not gain < -TIE * (abs(up[best[0]]) + abs(down[best[1]]) + 1e-3):
+    more, less = float(up[to]), float(down[fro])
+    if to == fro or not _improves(more + less, abs(more) + abs(less) + 1e-3):
         return None
-    return best
+    return to, fro
+
+
+def _improves(change: float, size: float) -> bool:
+    """Whether a change of J is more than the rounding error of terms of this size."""
+    return change < -TIE * size
 
 
 def _rounded(real: Floats, total: int, low: Ints, high: Ints) -> Ints:
@@ -253,13 +250,13 @@ def _rounded(real: Floats, total: int, low: Ints, high: Ints) -> Ints:
     whole = np.clip(np.rint(real).astype(np.int64), low, high)
     missing = total - int(whole.sum())
     while missing:
-        step = 1 if missing > 0 else -1
-        open_ = np.flatnonzero(whole < high) if step > 0 else np.flatnonzero(whole > low)
+        step = int(np.sign(missing))
+        end = high if step == 1 else low
+        open_ = np.flatnonzero(whole != end)
         lag = (real[open_] - whole[open_]) * step
-        room = (high[open_] - whole[open_]) if step > 0 else (whole[open_] - low[open_])
-        chosen = np.argsort(-lag, kind="stable")[: abs(missing)]
+        chosen = open_[np.argsort(-lag, kind="stable")[: abs(missing)]]
         share = max(1, abs(missing) // max(1, len(chosen)))
-        taken = np.minimum(room[chosen], share)
-        whole[open_[chosen]] += step * taken
+        taken = np.minimum(abs(end[chosen] - whole[chosen]), share)
+        whole[chosen] += step * taken
         missing -= step * int(taken.sum())
     return whole

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from solver.ideal import Mode
 from solver.problem import Ints, Problem
 from solver.retired import least_excess
 
-__all__ = ["Findings", "allowed_gap", "broken_rules", "certify", "covers", "lower_bound"]
+__all__ = ["Findings", "allowed_gap", "broken_rules", "certify", "covers", "lower_bound", "measure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
             broken.append(f"MAY_NOT_BUY:{tree.slice_ids[row]}")
         elif trade < 0 and problem.mode[tree.parent[row]] not in (Mode.SELLING, Mode.REBALANCING):
             broken.append(f"MAY_NOT_SELL:{tree.slice_ids[row]}")
-        elif trade < 0 and -trade > tree.value[row]:
+        elif -trade > tree.value[row]:
             broken.append(f"SELLS_MORE_THAN_HELD:{tree.slice_ids[row]}")
         elif 0 < abs(int(trade)) < m and -trade != tree.value[row]:
             broken.append(f"BELOW_MINIMUM:{tree.slice_ids[row]}")
@@ -93,6 +93,7 @@ def _flows(problem: Problem, trades: Sequence[int]) -> tuple[list[int], list[int
             flows[p] = 0
         elif problem.situation.mode is Mode.BUYING and flows[p] < 0:
             loose.append(p)
+            flows[p] = 0  # r_p > 0: what stays there as cash comes from nobody above
     return flows, loose
 
 
@@ -104,19 +105,24 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequenc
     broken = broken_rules(problem, trades.tolist())
     if broken:
         raise InternalError(f"a plan broke its own rules: {', '.join(broken[:5])}")
-    flows, _ = _flows(problem, trades.tolist())
-    excess = retired_excess(problem, flows)
-    error = tracking_error(problem, flows)
+    found = measure(problem, trades)
+    excess, error = found.retired_excess, found.tracking_error
     bound = lower_bound(problem.retired_within(excess), branches)
-    slack = problem.rounding_slack
     least = excess == 0 or excess <= least_excess(problem)
-    optimal = stage_exact and least and error - bound <= allowed_gap(slack, error)
+    optimal = stage_exact and least and error - bound <= allowed_gap(found.rounding_slack, error)
+    return replace(found, lower_bound=min(bound, error), optimal=optimal)
+
+
+def measure(problem: Problem, trades: Ints) -> Findings:
+    """Cash left, retired excess and J of ``trades``, whether they keep the rules or not; nothing is proved (LB = 0)."""
+    flows, _ = _flows(problem, trades.tolist())
     left = int(problem.received.sum()) - int(trades.sum()) + problem.idle_cash
-    return Findings(left, excess, error, min(bound, error), slack, optimal)
+    excess, error = retired_excess(problem, flows), tracking_error(problem, flows)
+    return Findings(left, excess, error, 0.0, problem.rounding_slack, False)
 
 
 def allowed_gap(slack: float, error: float) -> float:
-    """The J − LB up to which a plan counts as optimal: ρ, or rounding error where ρ says nothing (0, or more than 1)."""
+    """The J − LB up to which a plan is optimal: ρ, or rounding error where ρ says nothing (0, or more than 1)."""
     exact = 1e-9 * max(1.0, error)
     return max(slack * (1.0 + 1e-12), exact) if slack <= 1.0 else exact
 

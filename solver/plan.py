@@ -153,7 +153,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What is proved, in PROBLEM.md's letters: J (tracking_error), LB (lower_bound), ρ (rounding_slack)."""
+    """What is proved, in PROBLEM.md's letters: J (tracking_error), LB (lower_bound), ρ (rounding_slack).
+
+    ``broken_rules`` names what a baseline breaks, by rule and slice; it is empty but for quality HEURISTIC.
+    """
 
     quality: Quality
     limit: Limit
@@ -166,6 +169,7 @@ class Certificate:
     rounding_slack: float
     bound_source: BoundSource
     evidence: tuple[Evidence, ...]
+    broken_rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,24 +12,27 @@ report       orders, nodes, reasons, cash                        report.py, reas
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import numpy as np
 
 from solver.bound import Branch
 from solver.cash import CashStage, decide_cash
-from solver.cents import exact_trades
-from solver.certificate import Findings, certify
+from solver.cents import exact_trades, retired_excess
+from solver.certificate import Findings, broken_rules, certify, measure
+from solver.engines.reference import second_opinion
 from solver.events import Event
+from solver.greedy import GreedyRule, greedy
 from solver.plan import BoundSource, Infeasible, Limit, Plan, Quality
 from solver.portfolio import Portfolio
 from solver.problem import Ints, Problem, build_problem
 from solver.prover import incumbent_of, proof_goal
 from solver.report import Proved, in_listed_order, report
-from solver.rules import Budget, Engine, Rules
+from solver.rules import BASELINES, Budget, Engine, Rules
 from solver.search import LARGE, Outcome, search
-from solver.situations import understand
+from solver.situations import Understood, understand
 
-__all__ = ["check_request", "plan"]
+__all__ = ["available", "check_request", "plan", "plan_by_rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,36 @@ def plan(
     if isinstance(understood, Infeasible):
         return understood
     problem = build_problem(understood.situation)
+    if engine in BASELINES:
+        return plan_by_rule(understood, problem, engine, explain)[0]
     answer = _solve(problem, engine, budget)
     if answer is None:
         return Infeasible("OUT_OF_TIME", ())
     trades = in_listed_order(answer.outcome.problem, answer.trades)
     proved = _certified(answer, trades, engine, budget)
     return report(understood, answer.outcome.problem, trades, proved, explain and not budget.cancelled)
+
+
+def plan_by_rule(understood: Understood, problem: Problem, baseline: Engine, explain: bool = True) -> tuple[Plan, int]:
+    """The plan of a baseline, HEURISTIC, with the rules that it breaks; and how many orders m killed in it."""
+    tried = greedy(problem, GreedyRule[baseline.value.removeprefix("GREEDY_")])
+    # cash that it leaves ranks behind; it is no broken rule, but where a withdrawal is short or a pie keeps what it got
+    ranked = replace(problem, spare=int(problem.value[problem.event_row]) + abs(int(problem.received.sum())))
+    broken = tuple(broken_rules(ranked, tried.trades.tolist()))
+    proved = Proved(
+        findings=measure(problem, tried.trades),
+        quality=Quality.HEURISTIC,
+        limit=Limit.NONE,
+        bound_source=BoundSource.RECOMPUTED,
+        engine=baseline,
+        broken_rules=broken,
+    )
+    return report(understood, problem, tried.trades, proved, explain), tried.killed
+
+
+def available(engine: Engine) -> bool:
+    """Whether ``engine`` can be asked here: the reference needs packages that are an extra."""
+    return engine is not Engine.REFERENCE or all(find_spec(name) for name in ("cvxpy", "pyscipopt"))
 
 
 def check_request(portfolio: Portfolio, event: Event, rules: Rules | None = None) -> None:
@@ -92,7 +119,8 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | None:
         if rounded is not None:
             return rounded
     stage = decide_cash(problem)
-    outcomes = [search(case, budget) for case in stage.cases]
+    solve = _referred if engine is Engine.REFERENCE else search
+    outcomes = [solve(case, budget) for case in stage.cases]
     found = [o for o in outcomes if o.incumbent is not None]
     if not found:
         return None
@@ -103,6 +131,14 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | None:
     return _Answer(best, best.incumbent.trades, stage)
 
 
+def _referred(problem: Problem, budget: Budget) -> Outcome:
+    """One cash case as the reference sees it: its trades, and its solver's claim for a bound."""
+    opinion = second_opinion(problem, budget)
+    found = None if opinion.trades is None else incumbent_of(problem, opinion.trades)
+    excess = retired_excess(problem, found.flows) if found else 0
+    return Outcome(problem, found, excess, engine_bound=opinion.bound, stopped=opinion.stopped)
+
+
 def _rounded_ideal(problem: Problem) -> _Answer | None:
     """The ideal in whole cents, if every rule allows it: then J ≤ ρ and LB = 0 is all the proof there need be."""
     held = problem.retired_within(0)
@@ -110,7 +146,9 @@ def _rounded_ideal(problem: Problem) -> _Answer | None:
     if trades is None or not problem.realises(trades):
         return None
     incumbent = incumbent_of(problem, trades)
-    if proof_goal(problem, incumbent.error) > 0.0:  # an account of a few cents: rounding weighs more than a proof allows
+    if (
+        proof_goal(problem, incumbent.error) > 0.0
+    ):  # an account of a few cents: rounding weighs more than a proof allows
         return None
     return _Answer(Outcome(problem, incumbent), trades, CashStage((problem,), True))
 

@@ -117,7 +117,9 @@ def pie_violations(field: str, weights: list[object], weight_total: int | None) 
         return  # each is reported by its own field
     total = sum(w for w in weights if type(w) is int)
     if total == 0:
-        yield Violation(f"{field}.slices", "NO_POSITIVE_TARGET", "have weights that sum to 0; give one slice a positive target")
+        yield Violation(
+            f"{field}.slices", "NO_POSITIVE_TARGET", "have weights that sum to 0; give one slice a positive target"
+        )
     if weight_total is not None and total != weight_total:
         yield Violation(
             f"{field}.weight_total",
@@ -132,7 +134,9 @@ def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
         yield fault
     code = portfolio.currency_code
     if not (isinstance(code, str) and len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
-        yield Violation("portfolio.currency_code", "INVALID_CURRENCY", f"is {code!r}; give an ISO 4217 code such as USD")
+        yield Violation(
+            "portfolio.currency_code", "INVALID_CURRENCY", f"is {code!r}; give an ISO 4217 code such as USD"
+        )
     seen: dict[str, str] = {}
     securities: dict[str, str] = {}
     total = portfolio.cash if type(portfolio.cash) is int else 0
@@ -158,7 +162,9 @@ def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
     if count > MAX_SLICES:
         yield Violation("portfolio.root", "TOO_MANY_SLICES", f"has {count} slices; at most {MAX_SLICES} are supported")
     if total > MAX_MONEY:
-        yield Violation("portfolio", "AMOUNT_TOO_LARGE", f"totals {total}; at most {MAX_MONEY} minor units are supported")
+        yield Violation(
+            "portfolio", "AMOUNT_TOO_LARGE", f"totals {total}; at most {MAX_MONEY} minor units are supported"
+        )
 
 
 def _slice_violations(at: str, child: Slice, seen: dict[str, str]) -> Iterator[Violation]:
@@ -166,7 +172,9 @@ def _slice_violations(at: str, child: Slice, seen: dict[str, str]) -> Iterator[V
     if fault:
         yield fault
     elif child.slice_id in seen:
-        yield Violation(f"{at}.slice_id", "DUPLICATE_SLICE_ID", f"{child.slice_id!r} is also the id of {seen[child.slice_id]}")
+        yield Violation(
+            f"{at}.slice_id", "DUPLICATE_SLICE_ID", f"{child.slice_id!r} is also the id of {seen[child.slice_id]}"
+        )
     else:
         seen[child.slice_id] = at
     fault = weight_violation(f"{at}.target_weight", child.target_weight)
@@ -182,7 +190,8 @@ def _holding_violations(at: str, holding: Holding, securities: dict[str, str]) -
         yield Violation(
             f"{at}.security_id",
             "SECURITY_IN_SEVERAL_SLICES",
-            f"{holding.security_id!r} is also held by {securities[holding.security_id]}; one slice per security is supported",
+            f"{holding.security_id!r} is also held by {securities[holding.security_id]}; "
+            "one slice per security is supported",
         )
     else:
         securities[holding.security_id] = at

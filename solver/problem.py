@@ -4,8 +4,8 @@ Everything above this file speaks of portfolios and events, everything below it 
 PROBLEM.md's letters, over the rows n of one tree (depth first, root 0):
 
     minimise   (Σ_{w_n=0} max(0, A_n − ⌈A°_n⌉),   J(y) = Σ_n (y_n − y°_n)²/(w_n A°_p) + 2 s_n (y_n − y°_n))
-    subject to Σ_{c child of p} y_c = y_p + R_p   for every pie p inside the event  (R less the cash left at the event's pie)
-               y_c ∈ D_c                          for every leaf: {0}, buys [buy_min, buy_max], sells [sell_min, sell_max]
+    subject to Σ_{c child of p} y_c = y_p + R_p   for every pie p inside the event (R less the cash left at its pie)
+               y_c ∈ D_c                          of leaves: 0, buys [buy_min, buy_max], sells [sell_min, sell_max]
                y integer, y_event = 0
 
 ``R_p`` is money that enters at a pie itself: D + cash at the root for a deposit, −F for a withdrawal, the cash for a
@@ -114,7 +114,7 @@ class Problem:
         return flows
 
     def retired_within(self, excess: Ints | int) -> Problem:
-        """The same problem with every retired row keeping at most ``excess`` beyond its ideal: A_n ≤ ⌈A°_n⌉ + excess."""
+        """The same problem, every retired row keeping at most ``excess`` beyond its ideal: A_n ≤ ⌈A°_n⌉ + excess."""
         retired = self.keep >= 0
         if not retired.any():
             return self

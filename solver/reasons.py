@@ -31,7 +31,7 @@ from solver.problem import Ints, Problem
 from solver.situations import Understood
 from solver.targets import Liquidated
 
-__all__ = ["explained", "explained_liquidation", "money_text"]
+__all__ = ["explained", "explained_liquidation", "minor_digits", "money_text"]
 
 ZERO_DECIMALS = frozenset(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"))  # ISO 4217
 THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
@@ -85,18 +85,19 @@ def _forms(currency_code: str) -> tuple[dict[ReasonCode, _Form], _Form]:
 
 def _form(code: ReasonCode, sentence: str, currency_code: str) -> _Form:
     names = tuple(name for _, name, _, _ in Formatter().parse(sentence) if name)
-    decimals = _decimals(currency_code)
+    decimals = minor_digits(currency_code)
     pattern = re.sub(r"{\w+}", f"{{:,.{decimals}f}} {currency_code}", sentence)
     return _Form(code, names, pattern, 10**decimals, None if names else Reason(code, (), sentence))
 
 
-def _decimals(currency_code: str) -> int:
+def minor_digits(currency_code: str) -> int:
+    """Decimals of the currency's minor unit: 2 for USD, 0 for JPY (ISO 4217)."""
     return 0 if currency_code in ZERO_DECIMALS else 3 if currency_code in THREE_DECIMALS else 2
 
 
 def money_text(amount: float, currency_code: str) -> str:
     """``amount`` minor units as people write it: 123456 is 1,234.56 USD."""
-    decimals = _decimals(currency_code)
+    decimals = minor_digits(currency_code)
     return f"{amount / 10**decimals:,.{decimals}f} {currency_code}"
 
 

@@ -40,8 +40,9 @@ class Proved:
     limit: Limit
     bound_source: BoundSource
     engine: Engine
-    branches: tuple[Branch, ...]
-    rounds: int
+    branches: tuple[Branch, ...] = ()
+    rounds: int = 0
+    broken_rules: tuple[str, ...] = ()
 
 
 def in_listed_order(problem: Problem, trades: Ints) -> Ints:
@@ -107,8 +108,10 @@ def _liquidated(understood: Understood) -> int:
 
 def _cash_flow(understood: Understood, trades: Ints) -> CashFlow:
     bought, sold = int(trades[trades > 0].sum()), -int(trades[trades < 0].sum()) + _liquidated(understood)
-    before, received, paid = understood.portfolio.cash, understood.received_cash, understood.paid_out
-    return CashFlow(before, received, paid, bought, sold, before + received - paid - bought + sold)
+    before, received = understood.portfolio.cash, understood.received_cash
+    there = before + received - bought + sold
+    paid = min(understood.paid_out, there)  # a baseline may raise too little
+    return CashFlow(before, received, paid, bought, sold, there - paid)
 
 
 def _orders(understood: Understood, problem: Problem, trades: Ints) -> tuple[Order, ...]:
@@ -139,7 +142,9 @@ def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[i
     for sold in gone.values():
         if sold.slice_id not in rows:
             end = tree.below(rows[sold.pie_id]).stop
-            node = Node(sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explained_liquidation(sold, understood))
+            node = Node(
+                sold.slice_id, sold.value, -float(sold.value), -sold.value, 0, explained_liquidation(sold, understood)
+            )
             tail.setdefault(end, []).append(node)
     sold_within = changed.sold_within(tree) if changed else {}
     proceeds = _proceeds(problem)
@@ -182,6 +187,7 @@ def _certificate(problem: Problem, proved: Proved, explain: bool) -> Certificate
         rounding_slack=findings.rounding_slack,
         bound_source=proved.bound_source,
         evidence=_evidence(problem, proved.branches) if explain else (),
+        broken_rules=proved.broken_rules,
     )
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 from solver.errors import InvalidRequest
 from solver.portfolio import money_violation
 
-__all__ = ["Budget", "Engine", "Rules"]
+__all__ = ["BASELINES", "Budget", "Engine", "Rules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,20 @@ class Rules:
 
 
 class Engine(Enum):
-    """AUTO returns the rounded ideal where that is realisable and goes to HIGHS where a rule binds."""
+    """AUTO returns the rounded ideal where that is realisable and goes to HIGHS where a rule binds.
+
+    REFERENCE states the problem a second time, in CVXPY; the GREEDY ones are baselines (``greedy.py``).
+    """
 
     AUTO = "AUTO"
     HIGHS = "HIGHS"
+    REFERENCE = "REFERENCE"
+    GREEDY_TOGETHER = "GREEDY_TOGETHER"
+    GREEDY_SEQUENTIAL = "GREEDY_SEQUENTIAL"
+    GREEDY_REFILL = "GREEDY_REFILL"
+
+
+BASELINES = (Engine.GREEDY_TOGETHER, Engine.GREEDY_SEQUENTIAL, Engine.GREEDY_REFILL)
 
 
 @dataclass(slots=True)

@@ -52,7 +52,9 @@ class _Model:
     curvature: list[float] = field(default_factory=list)
     rows: list[tuple[float, float, list[int], list[float]]] = field(default_factory=list)
 
-    def column(self, lower: float, upper: float, cost: float = 0.0, integer: bool = False, curvature: float = 0.0) -> int:
+    def column(
+        self, lower: float, upper: float, cost: float = 0.0, integer: bool = False, curvature: float = 0.0
+    ) -> int:
         self.cost.append(cost)
         self.lower.append(lower)
         self.upper.append(upper)

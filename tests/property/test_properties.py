@@ -120,7 +120,11 @@ def _errors(pie: Pie) -> list[tuple[float, int]]:
     worth = [c.content.value if isinstance(c.content, Holding) else Portfolio(c.content).value for c in pie.slices]
     weights = [c.target_weight for c in pie.slices]
     total, weight = sum(worth), sum(weights)
-    error = sum((v / total - k / weight) ** 2 / (k / weight) for v, k in zip(worth, weights, strict=True) if k) if total else 0
+    error = (
+        sum((v / total - k / weight) ** 2 / (k / weight) for v, k in zip(worth, weights, strict=True) if k)
+        if total
+        else 0
+    )
     inner = [e for c in pie.slices if isinstance(c.content, Pie) for e in _errors(c.content)]
     return [(error, total), *inner]
 

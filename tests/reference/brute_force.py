@@ -44,7 +44,9 @@ def brute_force(problem: Problem) -> Best | None:
         if count > MOST_PLANS:
             return None
     if not choices:
-        return Best(frozenset({int(problem.received.sum())}), 0, _score(problem, np.zeros((1, 0), dtype=np.int64))[1][0])
+        return Best(
+            frozenset({int(problem.received.sum())}), 0, _score(problem, np.zeros((1, 0), dtype=np.int64))[1][0]
+        )
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*choices, indexing="ij")], axis=1)
     grid = grid[_conserves(problem, grid)]
     left = int(problem.received.sum()) - grid.sum(axis=1)

@@ -121,7 +121,10 @@ def test_the_oracle_by_hand() -> None:
     assert isinstance(withdrawal.start, Portfolio)
     # A 10, B 12: with 10 both come to 16; with 1 only A moves; with 3 both come to 12.5
     assert play(deposit.start, Deposit(100_000)).trades == {"Security A": Fraction(100_000)}
-    assert play(deposit.start, Deposit(300_000)).trades == {"Security A": Fraction(250_000), "Security B": Fraction(50_000)}
+    assert play(deposit.start, Deposit(300_000)).trades == {
+        "Security A": Fraction(250_000),
+        "Security B": Fraction(50_000),
+    }
     # A 30, B 26: with 4 only A falls, with 5 both come to 25.5
     assert play(withdrawal.start, Withdrawal(400_000)).trades == {"Security A": Fraction(-400_000)}
     assert play(withdrawal.start, Withdrawal(500_000)).trades == {

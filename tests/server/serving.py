@@ -24,7 +24,7 @@ def served(workers: int = 2, queue: int = 4) -> Iterator[str]:
     thread.start()
     try:
         started = asyncio.run_coroutine_threadsafe(create_server("127.0.0.1:0", workers, queue), loop)
-        server, port, _ = started.result(30)
+        server, port = started.result(30)
         try:
             yield f"127.0.0.1:{port}"
         finally:

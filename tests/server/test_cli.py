@@ -14,7 +14,7 @@ import structlog
 from google.protobuf.json_format import MessageToJson, Parse
 from typer.testing import CliRunner, Result
 
-from server import cli, service
+from server import answers, cli, service
 from server.examples import EXAMPLES, example
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.status import Overloaded
@@ -131,7 +131,9 @@ def test_bad_request_names_the_field(address: str, there: bool) -> None:
     assert "MISSING_FIELD" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["plan"], ["plan", "/no/such/file"], ["plan", "."], ["example", "nope"], ["nope"]])
+@pytest.mark.parametrize(
+    "arguments", [["plan"], ["plan", "/no/such/file"], ["plan", "."], ["example", "nope"], ["nope"]]
+)
 def test_bad_use(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == BAD_REQUEST
 
@@ -164,7 +166,7 @@ def test_what_goes_wrong_inside(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(service, "plan", fail)
+    monkeypatch.setattr(answers, "plan", fail)
     result = run("plan", "-", *(["--address", address] if there else []), given=as_json(example("deposit")))
     assert result.exit_code == code
 

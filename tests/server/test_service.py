@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from server import main, service
+from server import answers, main, service
 from server.client import CHANNEL_OPTIONS, Client, server_process
 from server.examples import example
 from server.generated.piewise.v1 import allocation_pb2 as pb
@@ -188,7 +188,7 @@ def test_time_limit(
         return Infeasible("OUT_OF_TIME", ())
 
     with served() as address, Client(address) as client:
-        monkeypatch.setattr(service, "plan", fake)
+        monkeypatch.setattr(answers, "plan", fake)
         request = example("deposit")
         if asked is not None:
             request.options.time_limit.FromNanoseconds(int(asked * 1e9))
@@ -203,11 +203,11 @@ def test_work_limit_reaches_the_solver(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(arguments[4].work_limit)
         return Infeasible("OUT_OF_TIME", ())
 
-    monkeypatch.setattr(service, "plan", fake)
+    monkeypatch.setattr(answers, "plan", fake)
     request = example("deposit")
     for limit in (0, 7):
         request.options.work_limit = limit
-        service.answer_plan(request.SerializeToString(), None, Budget(), time.monotonic())
+        answers.answer_plan(request.SerializeToString(), None, Budget(), time.monotonic())
     assert seen == [Budget().work_limit, 7]
 
 
@@ -243,7 +243,7 @@ def test_health_says_serving_only_once_warm(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(main, "_warm_up", lambda: warm.wait(10))
 
     async def start_and_stop() -> None:
-        server, _, _ = await main.create_server(f"127.0.0.1:{port}")
+        server, _ = await main.create_server(f"127.0.0.1:{port}")
         await asyncio.sleep(0.5)
         await server.stop(0)
 

@@ -9,11 +9,11 @@ import grpc
 import pytest
 import structlog
 
-from server import service
+from server import answers, service
 from server.client import CHANNEL_OPTIONS, Client
 from server.examples import example
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from server.status import CODES, Overloaded, status_of
+from server.status import CODES, BatchOver, Overloaded, status_of
 from solver import EngineUnavailable, InternalError, InvalidRequest, Unsupported, Violation
 from tests.server.serving import METHOD, details_of, served
 
@@ -27,6 +27,7 @@ ROWS = {
     InvalidRequest: (InvalidRequest((BAD,)), grpc.StatusCode.INVALID_ARGUMENT, "NEGATIVE_AMOUNT"),
     EngineUnavailable: (EngineUnavailable("pip install it"), grpc.StatusCode.FAILED_PRECONDITION, "ENGINE_UNAVAILABLE"),
     Overloaded: (Overloaded("full"), grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    BatchOver: (BatchOver("too late"), grpc.StatusCode.DEADLINE_EXCEEDED, "BATCH_OVER"),
     InternalError: (InternalError("secret"), grpc.StatusCode.INTERNAL, "INTERNAL"),
     Exception: (ZeroDivisionError("secret"), grpc.StatusCode.INTERNAL, "INTERNAL"),
 }
@@ -161,7 +162,7 @@ def test_the_log_of_a_bug_has_no_account(client: Client, monkeypatch: pytest.Mon
     def fail(portfolio: object, *_: object) -> None:
         raise InternalError("a bug")
 
-    monkeypatch.setattr(service, "plan", fail)
+    monkeypatch.setattr(answers, "plan", fail)
     written = StringIO()
     monkeypatch.setattr(service, "log", structlog.wrap_logger(structlog.PrintLogger(written)))
     assert refusal(client, example("deposit")).code() is grpc.StatusCode.INTERNAL
@@ -176,7 +177,7 @@ def test_a_log_that_can_not_be_written_changes_no_answer(client: Client, monkeyp
     def fail(*_: object) -> None:
         raise InternalError("a bug")
 
-    monkeypatch.setattr(service, "plan", fail)
+    monkeypatch.setattr(answers, "plan", fail)
     monkeypatch.setattr(service, "log", structlog.wrap_logger(structlog.PrintLogger(closed)))
     caught = refusal(client, example("deposit"))
     assert (caught.code(), details_of(caught)[0].reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
@@ -190,5 +191,5 @@ def test_get_service_info_parses_for_itself_too(address: str) -> None:
 
 def test_an_unknown_method_is_unimplemented(address: str) -> None:
     with grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(METHOD.replace("/Plan", "/Compare"))(b"", timeout=5)
+        channel.unary_unary(METHOD.replace("/Plan", "/Guess"))(b"", timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

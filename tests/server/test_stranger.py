@@ -30,7 +30,14 @@ def test_a_stranger_gets_a_plan(tmp_path: Path) -> None:
     pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt")]
     subprocess.run([*pip, "grpcio", "protobuf"], check=True, timeout=300)
     outputs = [f"--{kind}_out={tmp_path}" for kind in ("python", "grpc_python")]
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'protos'}", *outputs, "piewise/v1/allocation.proto"]
+    command = [
+        sys.executable,
+        "-m",
+        "grpc_tools.protoc",
+        f"-I{ROOT / 'protos'}",
+        *outputs,
+        "piewise/v1/allocation.proto",
+    ]
     subprocess.run(command, check=True, cwd=ROOT / "protos")
     (tmp_path / "client.py").write_text(CLIENT)
     environment = os.environ | {"http_proxy": "http://127.0.0.1:9", "PYTHONPATH": str(tmp_path)}

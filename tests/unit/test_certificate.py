@@ -17,8 +17,12 @@ from solver.situations import Understood, understand
 
 def account() -> Portfolio:
     """Two levels, a retired slice, a position under the minimum."""
-    inner = Pie((Slice("a", 3, Holding("A", 5_000)), Slice("b", 2, Holding("B", 150)), Slice("c", 2, Holding("C", 1_500))))
-    return Portfolio(Pie((Slice("p", 6, inner), Slice("q", 4, Holding("Q", 3_000)), Slice("old", 0, Holding("OLD", 700)))), 90)
+    inner = Pie(
+        (Slice("a", 3, Holding("A", 5_000)), Slice("b", 2, Holding("B", 150)), Slice("c", 2, Holding("C", 1_500)))
+    )
+    return Portfolio(
+        Pie((Slice("p", 6, inner), Slice("q", 4, Holding("Q", 3_000)), Slice("old", 0, Holding("OLD", 700)))), 90
+    )
 
 
 def solved(event: Event) -> tuple[Problem, np.ndarray, tuple[Branch, ...]]:
@@ -69,7 +73,10 @@ def test_every_cent_moved_is_worse(event: Event) -> None:
             spoiled[fro] -= 1
             if to != fro and not broken_rules(case, spoiled.tolist()):
                 found = certify(case, True, spoiled, branches)
-                assert (found.retired_excess, found.tracking_error) >= (best.retired_excess, best.tracking_error - 1e-12)
+                assert (found.retired_excess, found.tracking_error) >= (
+                    best.retired_excess,
+                    best.tracking_error - 1e-12,
+                )
 
 
 RULES = [

@@ -69,7 +69,9 @@ FAULTS: list[tuple[Pie, dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("root", "fields", "field", "reason"), FAULTS, ids=[f"{i}-{f[3]}" for i, f in enumerate(FAULTS)])
+@pytest.mark.parametrize(
+    ("root", "fields", "field", "reason"), FAULTS, ids=[f"{i}-{f[3]}" for i, f in enumerate(FAULTS)]
+)
 def test_one_fault_is_one_violation(root: Pie, fields: dict[str, Any], field: str, reason: str) -> None:
     assert faults(root, **fields) == [(field, reason)]
 

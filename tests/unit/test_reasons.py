@@ -89,7 +89,12 @@ def test_reason(code: ReasonCode, portfolio: Portfolio, event: Event, m: int, sl
 
 # each was once said although it was not so: (code that must be given, account, event, minimum, slice)
 NESTED = Portfolio(
-    Pie((Slice("P", 720, Pie((Slice("a", 1, Holding("A")), Slice("b", 1, Holding("B"))))), Slice("q", 280, Holding("Q"))))
+    Pie(
+        (
+            Slice("P", 720, Pie((Slice("a", 1, Holding("A")), Slice("b", 1, Holding("B"))))),
+            Slice("q", 280, Holding("Q")),
+        )
+    )
 )
 ONLY: list[tuple[list[ReasonCode], Portfolio, Event, int, str]] = [
     ([ReasonCode.NO_FLOW_FROM_ABOVE], flat(100, 200), Deposit(0), 0, "b"),
@@ -112,7 +117,9 @@ ONLY: list[tuple[list[ReasonCode], Portfolio, Event, int, str]] = [
 
 
 @pytest.mark.parametrize(("codes", "portfolio", "event", "m", "slice_id"), ONLY, ids=lambda v: getattr(v, "name", None))
-def test_reason_and_no_other(codes: list[ReasonCode], portfolio: Portfolio, event: Event, m: int, slice_id: str) -> None:
+def test_reason_and_no_other(
+    codes: list[ReasonCode], portfolio: Portfolio, event: Event, m: int, slice_id: str
+) -> None:
     reasons = {node.slice_id: node.reasons for node in planned(portfolio, event, m).nodes}
     assert [reason.code for reason in reasons[slice_id]] == codes
 
@@ -149,7 +156,9 @@ def random_portfolio(draw: random.Random, most: int, depth: int = 1, name: str =
     for i in range(draw.randint(1, 4)):
         inner = depth < 3 and draw.random() < 0.35
         value = draw.choice((0, min(40, most), min(500, most), draw.randint(0, most)))
-        content = random_portfolio(draw, most, depth + 1, f"{name}{i}") if inner else Holding(f"{name}{i}".upper(), value)
+        content = (
+            random_portfolio(draw, most, depth + 1, f"{name}{i}") if inner else Holding(f"{name}{i}".upper(), value)
+        )
         slices.append(Slice(f"{name}{i}", draw.choice((0, 1, 1, 2, 5)) if i else 1, content))
     return Pie(tuple(slices))
 
@@ -170,7 +179,12 @@ def random_event(draw: random.Random, root: Pie, total: int) -> Event:
 
 
 BUYS = {ReasonCode.UNDERWEIGHT, ReasonCode.TAKES_WHAT_OTHERS_CANNOT}
-SELLS = {ReasonCode.OVERWEIGHT, ReasonCode.GIVES_WHAT_OTHERS_CANNOT, ReasonCode.LIQUIDATED, ReasonCode.CLOSED_BELOW_MINIMUM}
+SELLS = {
+    ReasonCode.OVERWEIGHT,
+    ReasonCode.GIVES_WHAT_OTHERS_CANNOT,
+    ReasonCode.LIQUIDATED,
+    ReasonCode.CLOSED_BELOW_MINIMUM,
+}
 RESTS = {
     ReasonCode.BELOW_MINIMUM,
     ReasonCode.ABOVE_LEVEL,
@@ -193,7 +207,9 @@ def test_no_reason_contradicts_the_trade_it_explains() -> None:
         answer = plan(portfolio, event, Rules(m))
         if isinstance(answer, Infeasible):
             continue
-        leaves = {order.parts[0].slice_id: order.amount * (1 if order.side.value == "BUY" else -1) for order in answer.orders}
+        leaves = {
+            order.parts[0].slice_id: order.amount * (1 if order.side.value == "BUY" else -1) for order in answer.orders
+        }
         for node in answer.nodes:
             codes = {r.code for r in node.reasons}
             told |= codes
@@ -223,7 +239,9 @@ def test_shallow_rebalance_leaves_a_settled_pie_alone() -> None:
 
 
 def test_new_pie_may_hold_a_moved_slice() -> None:
-    event = change(TargetSlice("a", 1), TargetSlice("n", 1, NewPie((TargetSlice("b", 1), TargetSlice("x", 1, Holding("X"))))))
+    event = change(
+        TargetSlice("a", 1), TargetSlice("n", 1, NewPie((TargetSlice("b", 1), TargetSlice("x", 1, Holding("X")))))
+    )
     answer = planned(flat(500, 700), event, 0)
     assert not answer.orders
     assert {n.slice_id: n.value_after for n in answer.nodes} == {"": 1_200, "a": 500, "n": 700, "b": 700, "x": 0}

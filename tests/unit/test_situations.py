@@ -90,7 +90,12 @@ def test_a_withdrawal_above_value_and_cash_says_what_there_is() -> None:
 @pytest.mark.parametrize("reach", Reach)
 def test_a_rebalance_of_the_root_places_the_cash(reach: Reach) -> None:
     situation = understood(account(9), Rebalance("", reach)).situation
-    assert (situation.event_row, situation.mode, situation.reach, situation.received) == (0, Mode.REBALANCING, reach, {0: 9})
+    assert (situation.event_row, situation.mode, situation.reach, situation.received) == (
+        0,
+        Mode.REBALANCING,
+        reach,
+        {0: 9},
+    )
 
 
 def test_a_rebalance_of_a_nested_pie_leaves_the_cash() -> None:
@@ -135,7 +140,9 @@ REFUSED: list[tuple[Event, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("event", "field", "reason"), REFUSED, ids=[f"{e.__class__.__name__}-{r}" for e, _, r in REFUSED])
+@pytest.mark.parametrize(
+    ("event", "field", "reason"), REFUSED, ids=[f"{e.__class__.__name__}-{r}" for e, _, r in REFUSED]
+)
 def test_refused(event: Event, field: str, reason: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         understand(account(10), event, Rules())

@@ -18,7 +18,13 @@ from solver.tree import flatten
 def account() -> Portfolio:
     inner = Pie((Slice("a", 1, Holding("A", 100)), Slice("b", 1, Holding("B", 200)), Slice("z", 0, Holding("Z", 50))))
     return Portfolio(
-        Pie((Slice("p", 1, inner), Slice("q", 1, Holding("Q", 400)), Slice("r", 1, Pie((Slice("c", 1, Holding("C", 30)),)))))
+        Pie(
+            (
+                Slice("p", 1, inner),
+                Slice("q", 1, Holding("Q", 400)),
+                Slice("r", 1, Pie((Slice("c", 1, Holding("C", 30)),))),
+            )
+        )
     )
 
 

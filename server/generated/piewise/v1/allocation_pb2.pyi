@@ -1,5 +1,6 @@
 import datetime
 
+from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -22,6 +23,10 @@ class Engine(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENGINE_UNSPECIFIED: _ClassVar[Engine]
     ENGINE_AUTO: _ClassVar[Engine]
     ENGINE_HIGHS: _ClassVar[Engine]
+    ENGINE_REFERENCE: _ClassVar[Engine]
+    ENGINE_GREEDY_TOGETHER: _ClassVar[Engine]
+    ENGINE_GREEDY_SEQUENTIAL: _ClassVar[Engine]
+    ENGINE_GREEDY_REFILL: _ClassVar[Engine]
 
 class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -67,6 +72,10 @@ REACH_SHALLOW: Reach
 ENGINE_UNSPECIFIED: Engine
 ENGINE_AUTO: Engine
 ENGINE_HIGHS: Engine
+ENGINE_REFERENCE: Engine
+ENGINE_GREEDY_TOGETHER: Engine
+ENGINE_GREEDY_SEQUENTIAL: Engine
+ENGINE_GREEDY_REFILL: Engine
 VIEW_UNSPECIFIED: View
 VIEW_ORDERS: View
 VIEW_NODES: View
@@ -363,7 +372,7 @@ class Reason(_message.Message):
     def __init__(self, code: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., sentence: _Optional[str] = ...) -> None: ...
 
 class Certificate(_message.Message):
-    __slots__ = ("quality", "limit", "engine", "solver_version", "cash_left", "retired_excess", "tracking_error", "lower_bound", "rounding_slack", "bound_source", "evidence")
+    __slots__ = ("quality", "limit", "engine", "solver_version", "cash_left", "retired_excess", "tracking_error", "lower_bound", "rounding_slack", "bound_source", "evidence", "broken_rules")
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
@@ -375,6 +384,7 @@ class Certificate(_message.Message):
     ROUNDING_SLACK_FIELD_NUMBER: _ClassVar[int]
     BOUND_SOURCE_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    BROKEN_RULES_FIELD_NUMBER: _ClassVar[int]
     quality: Quality
     limit: Limit
     engine: str
@@ -386,7 +396,8 @@ class Certificate(_message.Message):
     rounding_slack: float
     bound_source: BoundSource
     evidence: _containers.RepeatedCompositeFieldContainer[Evidence]
-    def __init__(self, quality: _Optional[_Union[Quality, str]] = ..., limit: _Optional[_Union[Limit, str]] = ..., engine: _Optional[str] = ..., solver_version: _Optional[str] = ..., cash_left: _Optional[int] = ..., retired_excess: _Optional[int] = ..., tracking_error: _Optional[float] = ..., lower_bound: _Optional[float] = ..., rounding_slack: _Optional[float] = ..., bound_source: _Optional[_Union[BoundSource, str]] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ...) -> None: ...
+    broken_rules: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, quality: _Optional[_Union[Quality, str]] = ..., limit: _Optional[_Union[Limit, str]] = ..., engine: _Optional[str] = ..., solver_version: _Optional[str] = ..., cash_left: _Optional[int] = ..., retired_excess: _Optional[int] = ..., tracking_error: _Optional[float] = ..., lower_bound: _Optional[float] = ..., rounding_slack: _Optional[float] = ..., bound_source: _Optional[_Union[BoundSource, str]] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., broken_rules: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Evidence(_message.Message):
     __slots__ = ("branch", "slice_id", "trading", "multipliers", "fixed")
@@ -401,6 +412,88 @@ class Evidence(_message.Message):
     multipliers: _containers.RepeatedScalarFieldContainer[float]
     fixed: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, branch: _Optional[int] = ..., slice_id: _Optional[str] = ..., trading: _Optional[int] = ..., multipliers: _Optional[_Iterable[float]] = ..., fixed: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CompareRequest(_message.Message):
+    __slots__ = ("request", "baselines")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    BASELINES_FIELD_NUMBER: _ClassVar[int]
+    request: PlanRequest
+    baselines: _containers.RepeatedScalarFieldContainer[Engine]
+    def __init__(self, request: _Optional[_Union[PlanRequest, _Mapping]] = ..., baselines: _Optional[_Iterable[_Union[Engine, str]]] = ...) -> None: ...
+
+class CompareResponse(_message.Message):
+    __slots__ = ("optimal", "score", "baselines")
+    OPTIMAL_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    BASELINES_FIELD_NUMBER: _ClassVar[int]
+    optimal: PlanResponse
+    score: Score
+    baselines: _containers.RepeatedCompositeFieldContainer[Baseline]
+    def __init__(self, optimal: _Optional[_Union[PlanResponse, _Mapping]] = ..., score: _Optional[_Union[Score, _Mapping]] = ..., baselines: _Optional[_Iterable[_Union[Baseline, _Mapping]]] = ...) -> None: ...
+
+class Baseline(_message.Message):
+    __slots__ = ("engine", "plan", "score", "shortfall", "broken_rules", "tracking_error", "ratio", "orders_killed")
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALL_FIELD_NUMBER: _ClassVar[int]
+    BROKEN_RULES_FIELD_NUMBER: _ClassVar[int]
+    TRACKING_ERROR_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_KILLED_FIELD_NUMBER: _ClassVar[int]
+    engine: Engine
+    plan: Plan
+    score: Score
+    shortfall: int
+    broken_rules: _containers.RepeatedScalarFieldContainer[str]
+    tracking_error: float
+    ratio: float
+    orders_killed: int
+    def __init__(self, engine: _Optional[_Union[Engine, str]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., score: _Optional[_Union[Score, _Mapping]] = ..., shortfall: _Optional[int] = ..., broken_rules: _Optional[_Iterable[str]] = ..., tracking_error: _Optional[float] = ..., ratio: _Optional[float] = ..., orders_killed: _Optional[int] = ...) -> None: ...
+
+class Score(_message.Message):
+    __slots__ = ("tracking_error", "retired_excess", "cash_left", "orders", "worst_ratio", "worst_slice")
+    TRACKING_ERROR_FIELD_NUMBER: _ClassVar[int]
+    RETIRED_EXCESS_FIELD_NUMBER: _ClassVar[int]
+    CASH_LEFT_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    WORST_RATIO_FIELD_NUMBER: _ClassVar[int]
+    WORST_SLICE_FIELD_NUMBER: _ClassVar[int]
+    tracking_error: float
+    retired_excess: int
+    cash_left: int
+    orders: int
+    worst_ratio: float
+    worst_slice: str
+    def __init__(self, tracking_error: _Optional[float] = ..., retired_excess: _Optional[int] = ..., cash_left: _Optional[int] = ..., orders: _Optional[int] = ..., worst_ratio: _Optional[float] = ..., worst_slice: _Optional[str] = ...) -> None: ...
+
+class BatchPlanRequest(_message.Message):
+    __slots__ = ("requests", "time_limit")
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    TIME_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[PlanRequest]
+    time_limit: _duration_pb2.Duration
+    def __init__(self, requests: _Optional[_Iterable[_Union[PlanRequest, _Mapping]]] = ..., time_limit: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class BatchPlanResponse(_message.Message):
+    __slots__ = ("index", "response", "error")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    response: PlanResponse
+    error: Status
+    def __init__(self, index: _Optional[int] = ..., response: _Optional[_Union[PlanResponse, _Mapping]] = ..., error: _Optional[_Union[Status, _Mapping]] = ...) -> None: ...
+
+class Status(_message.Message):
+    __slots__ = ("code", "message", "details")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    details: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ...) -> None: ...
 
 class GetServiceInfoRequest(_message.Message):
     __slots__ = ()

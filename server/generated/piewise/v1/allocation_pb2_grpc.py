@@ -40,6 +40,16 @@ class AllocationServiceStub:
                 request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.PlanRequest.SerializeToString,
                 response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.PlanResponse.FromString,
                 _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/piewise.v1.AllocationService/Compare',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CompareRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CompareResponse.FromString,
+                _registered_method=True)
+        self.BatchPlan = channel.unary_stream(
+                '/piewise.v1.AllocationService/BatchPlan',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.BatchPlanRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.BatchPlanResponse.FromString,
+                _registered_method=True)
         self.GetServiceInfo = channel.unary_unary(
                 '/piewise.v1.AllocationService/GetServiceInfo',
                 request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.GetServiceInfoRequest.SerializeToString,
@@ -59,6 +69,21 @@ class AllocationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Compare(self, request, context):
+        """Plans one event, and shows beside it what simple rules would trade instead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchPlan(self, request, context):
+        """Plans many accounts: one response each, in the order of the requests. A bad request among them is an error of its
+        own; when the time is over, what is not planned yet says so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetServiceInfo(self, request, context):
         """What this server is and what it accepts.
         """
@@ -73,6 +98,16 @@ def add_AllocationServiceServicer_to_server(servicer, server):
                     servicer.Plan,
                     request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.PlanRequest.FromString,
                     response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.PlanResponse.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CompareRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CompareResponse.SerializeToString,
+            ),
+            'BatchPlan': grpc.unary_stream_rpc_method_handler(
+                    servicer.BatchPlan,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.BatchPlanRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.BatchPlanResponse.SerializeToString,
             ),
             'GetServiceInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServiceInfo,
@@ -108,6 +143,60 @@ class AllocationService:
             '/piewise.v1.AllocationService/Plan',
             server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.PlanRequest.SerializeToString,
             server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.PlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.AllocationService/Compare',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CompareRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CompareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/piewise.v1.AllocationService/BatchPlan',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.BatchPlanRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.BatchPlanResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,153 @@
+"""Answers to requests as bytes: parse, solve, write. What runs on a worker thread, and at the prompt without a server.
+
+Nothing here knows gRPC or waits for anything; ``deadline`` and ``started`` are ``time.monotonic``'s.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from google.protobuf.duration_pb2 import Duration
+
+from server.conversion import (
+    ENGINES,
+    Request,
+    fingerprint,
+    parse,
+    parse_batch,
+    read_duration,
+    read_request,
+)
+from server.generated.piewise.v1 import allocation_pb2 as pb
+from server.writing import fill_comparison, fill_response
+from solver import BASELINES, Budget, Comparison, Engine, InvalidRequest, Violation, check_request, compare, plan
+
+__all__ = ["MAX_BATCH", "Batch", "answer_compare", "answer_plan", "read_batch"]
+
+DEFAULT_SECONDS = 5.0
+BATCH_SECONDS = 60.0
+MARGIN_SECONDS, MARGIN_SHARE = 0.050, 0.10  # kept of a caller's deadline for the way back
+TELLING_SECONDS_A_BYTE = 5e-7  # and for nodes and reasons, by the size of the request: a second for two megabytes
+MAX_BATCH = 1_000
+
+
+def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: float) -> pb.PlanResponse:
+    """The response to a ``PlanRequest``'s bytes.
+
+    ``budget`` gets its clock here, once the asked limit is known. Raises the solver's typed errors.
+    """
+    begun = time.monotonic()
+    message = parse(pb.PlanRequest, data)
+    request = read_request(message)
+    explain = request.view in (pb.VIEW_NODES, pb.VIEW_FULL)
+    _set_limits(budget, request, deadline, started, TELLING_SECONDS_A_BYTE * len(data) if explain else 0.0)
+    response = _headed(message)
+    if request.validate_only:
+        check_request(request.portfolio, request.event, request.rules)
+    else:
+        answer = plan(request.portfolio, request.event, request.rules, request.engine, budget, explain)
+        fill_response(response, answer, request.view, fingerprint(message), message.portfolio)
+    _set_times(response, started, begun)
+    return response
+
+
+def answer_compare(data: bytes, deadline: float | None, budget: Budget, started: float) -> pb.CompareResponse:
+    """The response to a ``CompareRequest``'s bytes; as ``answer_plan``. An infeasible event has no baselines either."""
+    begun = time.monotonic()
+    wanted = parse(pb.CompareRequest, data)
+    message = wanted.request
+    try:
+        request = read_request(message)
+        baselines = _baselines(wanted)
+        _set_limits(budget, request, deadline, started, TELLING_SECONDS_A_BYTE * len(data) * (1 + len(baselines)))
+        response = pb.CompareResponse(optimal=_headed(message))
+        if request.validate_only:
+            check_request(request.portfolio, request.event, request.rules)
+        else:
+            found = compare(request.portfolio, request.event, request.rules, request.engine, budget, baselines)
+            answer = found.optimal if isinstance(found, Comparison) else found
+            fill_response(response.optimal, answer, request.view, fingerprint(message), message.portfolio)
+            if isinstance(found, Comparison):
+                fill_comparison(response, found, request.view, message.portfolio)
+    except InvalidRequest as error:  # by its path in what the caller sent
+        raise type(error)(tuple(_within("request", v) for v in error.violations)) from error
+    _set_times(response.optimal, started, begun)
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch taken apart: the bytes of its requests in order, and the moment by which all must be answered."""
+
+    requests: tuple[bytes, ...]
+    deadline: float
+
+
+def read_batch(data: bytes, deadline: float | None, started: float) -> Batch:
+    """The ``BatchPlanRequest`` in ``data``; raises ``InvalidRequest`` for what is wrong with the batch as a whole."""
+    message = parse_batch(data)
+    violations = []
+    if not 0 < len(message.requests) <= MAX_BATCH:
+        told = f"has {len(message.requests)} requests; a batch has 1 to {MAX_BATCH}"
+        violations.append(Violation("requests", "BATCH_SIZE", told))
+    seen: dict[str, int] = {}
+    for i, request in enumerate(message.requests[:MAX_BATCH]):
+        first = seen.setdefault(request.request_id, i) if request.request_id else i
+        if first != i:
+            told = f"is also the id of requests[{first}]; give each its own, or none"
+            violations.append(Violation(f"requests[{i}].request_id", "DUPLICATE_REQUEST_ID", told))
+    limit, fault = read_duration(message, "time_limit", "time_limit")
+    violations += [fault] if fault else []
+    if violations:
+        raise InvalidRequest(tuple(violations))
+    end = _end(started, BATCH_SECONDS if limit is None else limit, deadline, 0.0)
+    return Batch(tuple(request.SerializeToString() for request in message.requests), end)
+
+
+def _baselines(wanted: pb.CompareRequest) -> tuple[Engine, ...]:
+    violations = [
+        Violation(
+            f"baselines[{i}]", "NOT_A_BASELINE", f"is {engine}; give GREEDY_TOGETHER, _SEQUENTIAL or _REFILL, each once"
+        )
+        for i, engine in enumerate(wanted.baselines)
+        if ENGINES.get(engine) not in BASELINES or engine in wanted.baselines[:i]
+    ]
+    if violations:
+        raise InvalidRequest(tuple(violations))
+    return tuple(ENGINES[engine] for engine in wanted.baselines) or BASELINES
+
+
+def _within(at: str, fault: Violation) -> Violation:
+    inside = not fault.field.startswith("baselines")
+    return Violation(f"{at}.{fault.field}" if inside else fault.field, fault.reason, fault.description)
+
+
+def _set_limits(budget: Budget, request: Request, deadline: float | None, started: float, told: float) -> None:
+    end = _end(started, request.time_limit_seconds or DEFAULT_SECONDS, deadline, told)
+    budget.seconds_left = lambda: end - time.monotonic()
+    budget.work_limit = request.work_limit or budget.work_limit
+
+
+def _end(started: float, seconds: float, deadline: float | None, told: float) -> float:
+    """The moment to stop: after ``seconds``, or before the caller's deadline by what the way back and telling take."""
+    if deadline is None:
+        return started + seconds
+    return min(started + seconds, deadline - max(MARGIN_SECONDS, MARGIN_SHARE * (deadline - started)) - told)
+
+
+def _headed(message: pb.PlanRequest) -> pb.PlanResponse:
+    """A response with what is echoed."""
+    portfolio = message.portfolio
+    return pb.PlanResponse(
+        request_id=message.request_id, portfolio_id=portfolio.portfolio_id, portfolio_version=portfolio.version
+    )
+
+
+def _set_times(response: pb.PlanResponse, started: float, begun: float) -> None:
+    for written, seconds in (
+        (response.diagnostics.queue_time, begun - started),
+        (response.diagnostics.solve_time, time.monotonic() - begun),
+    ):
+        duration: Duration = written
+        duration.FromNanoseconds(int(seconds * 1e9))

@@ -1,0 +1,256 @@
+"""The reference: the problem stated a second time, in CVXPY, for audits. The only file that imports cvxpy.
+
+Written from PROBLEM.md and the waist alone; it shares nothing with the other engine or its rounding. For both stages:
+
+    Σ_c y_c = y_p + R_p              at every pie (at the event's pie: R − spare ≤ Σ_c y_c ≤ R)
+    flow_min ≤ y_n ≤ flow_max
+    y_leaf = b − s,  m z_b ≤ b ≤ U z_b,  m z_s ≤ s ≤ U z_s,  z_b + z_s ≤ 1    only where there is a minimum
+    stage 2, retired:  minimise E = Σ_{w_n=0} max(0, A_n − ⌈A°_n⌉)
+    stage 3, tracking: minimise J = Σ_n d_n²/(w_n A°_p) + 2 s_n d_n,  d_n = y_n − y°_n,  with E at its least
+
+HiGHS solves it where it is continuous, SCIP where the minimum makes it mixed-integer. Then whole cents: each leaf keeps
+its side, amounts are rounded from the top of the tree down and exchanged between pairs of leaves until no single cent
+improves (E, J): the best there is for these sides (Murota, Discrete Convex Analysis, thm 6.26). What a solver says of
+itself is passed on as its claim. Source: PROBLEM.md §2 and §3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from solver.errors import EngineUnavailable
+from solver.problem import Floats, Ints, Problem
+from solver.rules import Budget
+
+__all__ = ["Opinion", "second_opinion"]
+
+SECONDS_AT_MOST = 60.0  # where the caller sets no limit
+CENT = 1e-3  # of a cent: what floating point may add to a whole number
+FEASIBLE = 1e-8  # SCIP's feasibility tolerance, in units of money; its default of 1e-6 is cents of a large flow
+CLAIM = 1e-7  # relative: what a continuous solver's tolerance takes from the optimum that it claims
+TIE = 1e-9  # of ρ: a gain within it is rounding error
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the reference thinks of one cash case: trades by row (minor units, 0 at pies), and what its solver claims.
+
+    ``trades`` is ``None`` where no plan was found; where there is one it obeys every rule in integers. ``bound`` is
+    the claimed lower bound on J, ``excess_bound`` the claimed least E (both minor units); ``stopped`` says that a
+    limit ended a stage before its solver called it optimal.
+    """
+
+    trades: Ints | None
+    bound: float
+    excess_bound: int
+    stopped: bool
+
+
+def second_opinion(problem: Problem, budget: Budget) -> Opinion:
+    """Solve stages 2 and 3 of ``problem``, one cash case of an event, within ``budget``'s time.
+
+    Raises
+    ------
+    EngineUnavailable
+        where cvxpy, or for a minimum pyscipopt, is not installed; the message says what to install.
+    """
+    cp = _cvxpy(problem)
+    if not len(problem.leaves):  # nothing may trade: no question to ask a solver
+        kept = np.maximum(0, problem.value - problem.keep)[problem.keep >= 0]
+        return Opinion(np.zeros_like(problem.value), 0.0, int(kept.sum()), False)
+    statement = _Statement(cp, problem)
+    excess_bound, stopped = 0, False
+    if (problem.keep >= 0).any():
+        least, slack = statement.solve(statement.excess, budget), CENT + FEASIBLE * statement.unit
+        stopped = not least.optimal
+        if least.optimal:
+            excess_bound = max(0, math.ceil(least.bound * statement.unit - slack))
+        if least.value < math.inf:
+            most = max(excess_bound, math.ceil(least.value * statement.unit - slack))
+            statement.constraints.append(statement.excess <= most / statement.unit)
+    nearest = statement.solve(statement.error, budget)
+    stopped |= not nearest.optimal
+    if nearest.value == math.inf:
+        return Opinion(None, 0.0, excess_bound, stopped)
+    bound = max(0.0, nearest.bound * statement.worth)  # J ≥ 0 needs nobody's claim
+    return Opinion(_whole_cents(problem, *statement.amounts()), bound, excess_bound, stopped)
+
+
+def _cvxpy(problem: Problem) -> Any:
+    """CVXPY, imported at its first use: it takes a second, and most processes never ask for it."""
+    try:
+        import cvxpy
+
+        if problem.min_trade > 1:
+            import pyscipopt  # noqa: F401  # CVXPY finds SCIP by it
+    except ImportError as missing:
+        raise EngineUnavailable(
+            f"the engine REFERENCE needs {missing.name}: pip install 'piewise[reference]'"
+        ) from missing
+    return cvxpy
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a solver says of one objective, in the statement's units; a ``value`` of infinity is no solution at all."""
+
+    optimal: bool = False
+    value: float = math.inf
+    bound: float = -math.inf
+
+
+class _Statement:
+    """The problem in CVXPY; ``unit`` is minor units in one of its units of money, ``worth`` in one of its units of J.
+
+    Money is scaled by the flow, max(|y°_n|, the median least trade), and J by (least trade)²/(w_n A°_p) where there is
+    a minimum, which is what its optimum is like. So numbers are of order one whatever the portfolio is worth.
+    """
+
+    def __init__(self, cp: Any, problem: Problem) -> None:
+        self.cp, self.problem = cp, problem
+        least = np.maximum(problem.buy_min, problem.sell_min)
+        typical = float(np.median(least[least > 0]))
+        self.unit = max(1.0, typical, float(np.abs(problem.ideal).max()))
+        self.y = cp.Variable(len(problem.value), bounds=[problem.flow_min / self.unit, problem.flow_max / self.unit])
+        self.constraints = [*self._conservation(), *self._sides()]
+        felt = np.flatnonzero(problem.scale > 0)
+        self.worth, self.error = 1.0, cp.Constant(0.0)
+        if len(felt):
+            self.worth = (self.unit if self.trading is None else typical) ** 2 / float(np.median(problem.scale[felt]))
+            width = np.sqrt(problem.scale[felt] * self.worth)  # minor units of d that cost one unit of J
+            off = cp.Variable(len(felt))  # d/width: a variable, so that the objective and its bound have no offset
+            self.constraints += [off == cp.multiply(self.unit / width, self.y[felt] - problem.ideal[felt] / self.unit)]
+            self.error = cp.sum(cp.square(off)) + (2.0 * problem.slope[felt] * width / self.worth) @ off
+        retired = np.flatnonzero(problem.keep >= 0)
+        above = (problem.value - problem.keep)[retired] / self.unit
+        self.excess = cp.sum(cp.pos(self.y[retired] + above)) if len(retired) else cp.Constant(0.0)
+
+    def _conservation(self) -> list[Any]:
+        """Σ_c y_c = y_p + R_p at every pie; at the event's, whose own y is 0, less the cash that may be left."""
+        problem, found = self.problem, []
+        for p, rows in zip(problem.pies, problem.children, strict=True):
+            left = self.y[p] + problem.received[p] / self.unit - self.cp.sum(self.y[rows])
+            free = problem.spare if p == problem.event_row else 0
+            found += [left >= 0, left <= free / self.unit] if free else [left == 0]
+        return found
+
+    def _sides(self) -> list[Any]:
+        """Each leaf in {0} ∪ [buy_min, buy_max] ∪ −[sell_min, sell_max]; without a minimum its interval says it all."""
+        problem, leaves = self.problem, self.problem.leaves
+        self.trading: Any = None
+        if problem.min_trade <= 1:
+            return []
+        amount = self.cp.Variable((2, len(leaves)), nonneg=True)
+        self.trading = self.cp.Variable((2, len(leaves)), boolean=True)
+        least = np.stack([problem.buy_min[leaves], problem.sell_min[leaves]]) / self.unit
+        most = np.stack([problem.buy_max[leaves], problem.sell_max[leaves]]) / self.unit
+        return [
+            self.y[leaves] == amount[0] - amount[1],
+            amount >= self.cp.multiply(least, self.trading),
+            amount <= self.cp.multiply(most, self.trading),
+            self.trading[0] + self.trading[1] <= 1,
+            self.trading <= (most > 0),
+        ]
+
+    def solve(self, objective: Any, budget: Budget) -> _Claim:
+        """Minimise ``objective``; a solver's error, or a status that promises nothing, is no solution."""
+        program = self.cp.Problem(self.cp.Minimize(objective), self.constraints)
+        claim = _Claim()  # HiGHS's QP now and then lets go of a very small bound, and reports an error: then Clarabel
+        for solver in ("HIGHS", "CLARABEL") if self.trading is None else ("SCIP",):
+            seconds = min(SECONDS_AT_MOST, budget.seconds_left())
+            if claim.value == math.inf and seconds > 0.0 and not budget.cancelled:
+                claim = self._run(program, solver, seconds)
+        return claim
+
+    def _run(self, program: Any, solver: str, seconds: float) -> _Claim:
+        """One run within ``seconds``; CVXPY's warning that a stopped run is inaccurate is what ``optimal`` says."""
+        scip = {"scip_params": {"limits/time": seconds, "numerics/feastol": FEASIBLE}}
+        options: Any = scip if solver == "SCIP" else {"time_limit": seconds}
+        with warnings.catch_warnings(action="ignore"), contextlib.suppress(self.cp.SolverError, ValueError):
+            program.solve(solver=solver, **options)
+        if program.status not in (self.cp.OPTIMAL, self.cp.OPTIMAL_INACCURATE) or self.y.value is None:
+            return _Claim()
+        optimal, value = program.status == self.cp.OPTIMAL, float(program.objective.value)
+        if solver == "SCIP":
+            return _Claim(optimal, value, float(program.solver_stats.extra_stats["model"].getDualbound()))
+        return _Claim(optimal, value, value - CLAIM * (1.0 + abs(value)) if optimal else -math.inf)
+
+    def amounts(self) -> tuple[Floats, Ints, Ints]:
+        """y of every row in minor units, and the integer interval that each leaf's chosen side leaves it."""
+        problem, leaves = self.problem, self.problem.leaves
+        low, high = problem.flow_min.copy(), problem.flow_max.copy()
+        if self.trading is not None:
+            buys, sells = self.trading.value > 0.5
+            low[leaves] = np.where(buys, problem.buy_min[leaves], np.where(sells, -problem.sell_max[leaves], 0))
+            high[leaves] = np.where(buys, problem.buy_max[leaves], np.where(sells, -problem.sell_min[leaves], 0))
+        return np.asarray(self.y.value) * self.unit, low, high
+
+
+def _whole_cents(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | None:
+    """The best whole cents within ``low`` ≤ y ≤ ``high``, starting at ``real``; ``None`` where they can not sum up."""
+    flows, trades = _rounded(problem, real, low, high), np.zeros_like(problem.value)
+    if flows is None:
+        return None
+    trades[problem.leaves] = _exchanged(problem, flows, low, high)[problem.leaves]
+    return trades if problem.realises(trades) else None
+
+
+def _cost(problem: Problem, flows: Ints, moves: Ints) -> tuple[Ints, Floats]:
+    """What each of ``moves`` δ (a line of flows each) adds to (E, J): Σ δ_n (2 d_n + δ_n)/(w_n A°_p) + 2 s_n δ_n."""
+    felt, retired = problem.scale > 0, problem.keep >= 0
+    delta, off = moves[:, felt], (flows[felt] - problem.ideal_whole[felt]) - problem.ideal_part[felt]
+    added = (delta * (2.0 * off + delta) / problem.scale[felt] + 2.0 * problem.slope[felt] * delta).sum(axis=1)
+    above = (problem.value + flows - problem.keep)[retired]
+    kept = np.maximum(0, above + moves[:, retired]) - np.maximum(0, above)
+    return kept.sum(axis=1), added
+
+
+def _rounded(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | None:
+    """Floor every row, then hand out the missing cents from the top down, each where J feels it least.
+
+    ``low`` and ``high`` of the pies are narrowed first to what their slices can make, so that no pie gets stuck.
+    """
+    event = problem.event_row
+    low[event], high[event] = -problem.spare, 0  # of Σ y_c − R there
+    for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
+        low[p] = max(low[p], low[rows].sum() - problem.received[p])
+        high[p] = min(high[p], high[rows].sum() - problem.received[p])
+    if (low > high).any():
+        return None
+    flows = np.clip(np.floor(real + CENT).astype(np.int64), low, high)
+    left = round(float(problem.received[event] - real[problem.children[0]].sum()))
+    flows[event] = np.clip(-left, low[event], high[event])
+    for p, rows in zip(problem.pies, problem.children, strict=True):
+        missing = int(flows[p] + problem.received[p] - flows[rows].sum())
+        step = 1 if missing > 0 else -1
+        unit = np.eye(len(flows), dtype=np.int64)[rows] * step
+        for _ in range(abs(missing)):
+            open_ = flows[rows] < high[rows] if step > 0 else flows[rows] > low[rows]
+            flows += unit[np.argmin(np.where(open_, _cost(problem, flows, unit)[1], np.inf))]
+    return flows
+
+
+def _exchanged(problem: Problem, flows: Ints, low: Ints, high: Ints) -> Ints:
+    """Move money between two leaves, or a leaf and free cash, in halving steps down to a cent, until none improves."""
+    ends = np.zeros((len(problem.leaves) + 1, len(flows)), dtype=np.int64)  # rows a cent at a leaf passes; cash last
+    for path, leaf in zip(ends, problem.leaves, strict=False):
+        path[[int(leaf)] + [p for p in problem.pies if int(leaf) in problem.tree.below(p)]] = 1
+    step = 1 << int(np.abs(flows).max(initial=1)).bit_length()
+    while step:
+        improved = False
+        for giver in ends:
+            moves = (ends - giver) * step
+            open_ = ((flows + moves >= low) & (flows + moves <= high)).all(axis=1)
+            kept, added = _cost(problem, flows, moves)
+            better = np.flatnonzero(open_ & ((kept < 0) | (kept == 0) & (added < -TIE * problem.rounding_slack)))
+            if len(better):
+                flows = flows + moves[min(better, key=lambda i: (kept[i], added[i]))]
+                improved = True
+        step = step if improved else step // 2
+    return flows

@@ -1,0 +1,262 @@
+"""The baselines by hand: every rule on every event, with and without a minimum, and on the stated results of the seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.cases import CASES, Case
+from solver import (
+    ChangedPie,
+    Deposit,
+    Event,
+    Holding,
+    Pie,
+    Plan,
+    Portfolio,
+    Reach,
+    Rebalance,
+    Rules,
+    Slice,
+    TargetChange,
+    TargetSlice,
+    Withdrawal,
+    plan,
+)
+from solver import greedy as module
+from solver.certificate import broken_rules
+from solver.greedy import Baseline, GreedyRule, greedy
+from solver.problem import build_problem
+from solver.situations import Understood, understand
+
+TOGETHER, SEQUENTIAL, REFILL = GreedyRule.TOGETHER, GreedyRule.SEQUENTIAL, GreedyRule.REFILL
+Trades = dict[str, int]
+
+
+def leaf(name: str, value: int, weight: int = 1) -> Slice:
+    return Slice(name, weight, Holding(name.upper(), value))
+
+
+def flat(cash: int = 0, **values: int) -> Portfolio:
+    """Equally weighted holdings of these values."""
+    return Portfolio(Pie(tuple(leaf(name, value) for name, value in values.items())), cash)
+
+
+def tree(*slices: Slice, cash: int = 0, **pies: tuple[Slice, ...]) -> Portfolio:
+    """``slices``, then ``pies`` of weight 1."""
+    return Portfolio(Pie((*slices, *(Slice(name, 1, Pie(inner)) for name, inner in pies.items()))), cash)
+
+
+def traded(portfolio: Portfolio, event: Event, m: int, rule: GreedyRule) -> tuple[Trades, Baseline, list[str]]:
+    """The trades by slice, the baseline, and the rules that it breaks."""
+    understood = understand(portfolio, event, Rules(m))
+    assert isinstance(understood, Understood)
+    problem = build_problem(understood.situation)
+    found = greedy(problem, rule)
+    by_id = {problem.tree.slice_ids[row]: int(trade) for row, trade in enumerate(found.trades) if trade}
+    return by_id, found, broken_rules(problem, found.trades.tolist())
+
+
+THREE = flat(a=60, b=30, c=0)
+DEPOSITS = [  # portfolio, amount, m, rule, trades, killed
+    (THREE, 60, 0, TOGETHER, {"b": 15, "c": 45}, 0),  # level (60 + 30 + 0)/2 = 45
+    (THREE, 60, 0, REFILL, {"b": 15, "c": 45}, 0),
+    (THREE, 60, 0, SEQUENTIAL, {"b": 10, "c": 50}, 0),  # target 150/3 = 50: first c, then b
+    (THREE, 60, 20, TOGETHER, {"c": 45}, 1),
+    (THREE, 60, 20, SEQUENTIAL, {"c": 50}, 1),
+    (THREE, 60, 20, REFILL, {"b": 20, "c": 40}, 0),  # 15 is nearer to 20 than to nothing, and c can spare 5
+    (THREE, 60, 40, REFILL, {"c": 60}, 1),  # 60 is one order of 40, not two
+    (THREE, 60, 61, REFILL, {}, 2),
+    (flat(a=0, b=0, c=0), 100, 0, TOGETHER, {"a": 34, "b": 33, "c": 33}, 0),  # the odd cent to the earlier listed
+    (flat(a=0, b=0, c=0), 101, 0, SEQUENTIAL, {"a": 34, "b": 34, "c": 33}, 0),
+    (flat(a=0, b=0, c=0, d=0), 100, 30, REFILL, {"a": 34, "b": 33, "c": 33}, 1),  # three orders, not two of 50
+    (flat(cash=40, a=10, b=10), 0, 15, TOGETHER, {"a": 20, "b": 20}, 0),  # the cash is invested
+]
+
+
+@pytest.mark.parametrize(("portfolio", "amount", "m", "rule", "trades", "killed"), DEPOSITS)
+def test_deposit(portfolio: Portfolio, amount: int, m: int, rule: GreedyRule, trades: Trades, killed: int) -> None:
+    by_id, found, broken = traded(portfolio, Deposit(amount), m, rule)
+    assert (by_id, found.killed, found.shortfall) == (trades, killed, 0)
+    conserved = sum(trades.values()) == amount + portfolio.cash
+    assert broken == ([] if conserved else ["FLOW_NOT_CONSERVED:"])
+
+
+NESTED = tree(leaf("a", 0), p=(leaf("b", 0), leaf("c", 0)))
+NESTED_DEPOSITS = [
+    (NESTED, 100, 0, TOGETHER, {"a": 50, "b": 25, "c": 25}, 0),
+    (NESTED, 100, 0, SEQUENTIAL, {"a": 50, "b": 25, "c": 25}, 0),
+    (NESTED, 100, 30, TOGETHER, {"a": 50}, 2),
+    (NESTED, 100, 30, REFILL, {"a": 50, "b": 50}, 1),  # what c can not place stays in its pie
+    (NESTED, 40, 30, REFILL, {"a": 40}, 2),  # 20 of either: one order, to the earlier listed
+    (tree(leaf("a", 0, 4), p=(leaf("b", 0), leaf("c", 0))), 50, 20, REFILL, {"a": 30, "b": 20}, 1),  # the pie is raised
+    (tree(leaf("a", 0), leaf("old", 0, 0), p=(leaf("b", 0), leaf("c", 0, 0))), 60, 0, TOGETHER, {"a": 30, "b": 30}, 0),
+    (tree(leaf("a", 0), leaf("old", 9, 0), p=(leaf("b", 0), leaf("c", 9, 0))), 60, 40, REFILL, {"a": 60}, 1),
+]
+
+
+@pytest.mark.parametrize(("portfolio", "amount", "m", "rule", "trades", "killed"), NESTED_DEPOSITS)
+def test_nested_deposit(
+    portfolio: Portfolio, amount: int, m: int, rule: GreedyRule, trades: Trades, killed: int
+) -> None:
+    by_id, found, _ = traded(portfolio, Deposit(amount), m, rule)
+    assert (by_id, found.killed) == (trades, killed)
+
+
+FALLING = flat(a=100, b=80, c=60)
+OLD = tree(leaf("a", 10, 0), leaf("b", 200))
+OLD_INSIDE = tree(leaf("q", 240), p=(leaf("old", 100, 0), leaf("b", 100)))
+WITHDRAWALS = [  # portfolio, amount, m, rule, trades, killed, shortfall
+    (FALLING, 50, 0, TOGETHER, {"a": -35, "b": -15}, 0, 0),  # level (180 − 50)/2 = 65
+    (FALLING, 50, 0, SEQUENTIAL, {"a": -36, "b": -14}, 0, 0),  # targets 64, 63, 63
+    (FALLING, 50, 20, TOGETHER, {"a": -35}, 1, 15),
+    (FALLING, 50, 20, SEQUENTIAL, {"a": -36}, 1, 14),
+    (FALLING, 50, 20, REFILL, {"a": -30, "b": -20}, 0, 0),
+    (FALLING, 50, 40, REFILL, {"a": -50}, 1, 0),
+    (flat(a=30, b=30), 40, 25, TOGETHER, {}, 2, 40),
+    (flat(a=30, b=30), 40, 25, REFILL, {"a": -25, "b": -25}, 0, 0),  # neither alone has 40: 10 too much
+    (OLD, 60, 25, TOGETHER, {"a": -10, "b": -50}, 0, 0),  # retired first; whole, so under m
+    (OLD, 60, 25, SEQUENTIAL, {"a": -10, "b": -50}, 0, 0),
+    (OLD, 30, 25, TOGETHER, {"a": -10}, 1, 20),
+    (OLD, 30, 25, REFILL, {"b": -30}, 1, 0),  # 10 + 25 would be too much: cash before what is retired
+    (OLD_INSIDE, 60, 0, TOGETHER, {"q": -50, "old": -10}, 0, 0),
+    (OLD_INSIDE, 60, 25, TOGETHER, {"q": -50}, 1, 10),
+    (OLD_INSIDE, 60, 25, REFILL, {"q": -35, "old": -25}, 0, 0),  # a retired slice is raised, not dropped
+    (flat(cash=70, a=30, b=30), 60, 25, TOGETHER, {}, 0, 0),  # paid from cash
+    (flat(a=30, b=20), 50, 40, TOGETHER, {"a": -30, "b": -20}, 0, 0),  # everything, minimum or not
+]
+
+
+@pytest.mark.parametrize(("portfolio", "amount", "m", "rule", "trades", "killed", "shortfall"), WITHDRAWALS)
+def test_withdrawal(
+    portfolio: Portfolio, amount: int, m: int, rule: GreedyRule, trades: Trades, killed: int, shortfall: int
+) -> None:
+    by_id, found, broken = traded(portfolio, Withdrawal(amount), m, rule)
+    assert (by_id, found.killed, found.shortfall) == (trades, killed, shortfall)
+    exact = -sum(trades.values()) == max(0, amount - portfolio.cash)
+    assert broken == ([] if exact else ["FLOW_NOT_CONSERVED:"])
+
+
+FOUR = flat(a=60, b=50, c=10, d=0)
+TWO_PIES = tree(p=(leaf("e", 40), leaf("f", 20)), q=(leaf("g", 60), leaf("h", 0)))
+BESIDE = tree(leaf("a", 100), p=(leaf("b", 60), leaf("c", 20)))
+DEEP, SHALLOW = Rebalance(), Rebalance("", Reach.SHALLOW)
+REBALANCES = [
+    (FOUR, DEEP, 0, TOGETHER, {"a": -30, "b": -20, "c": 20, "d": 30}, 0),
+    (FOUR, DEEP, 0, SEQUENTIAL, {"a": -30, "b": -20, "c": 20, "d": 30}, 0),
+    (FOUR, DEEP, 0, REFILL, {"a": -30, "b": -20, "c": 20, "d": 30}, 0),
+    (FOUR, DEEP, 25, TOGETHER, {"a": -30}, 3),  # the 30 are shared 12 : 18, and neither is an order
+    (FOUR, DEEP, 25, SEQUENTIAL, {"a": -30, "d": 30}, 2),
+    (FOUR, DEEP, 25, REFILL, {"a": -25, "b": -25, "c": 25, "d": 25}, 0),
+    (flat(a=50, b=30, c=10), DEEP, 25, TOGETHER, {}, 2),
+    (flat(a=50, b=30, c=10), DEEP, 25, REFILL, {"a": -25, "c": 25}, 0),  # 20 is nearer to 25 than to nothing
+    (flat(cash=8, a=12, b=12), DEEP, 5, TOGETHER, {}, 2),
+    (flat(cash=8, a=12, b=12), DEEP, 5, REFILL, {"a": 5}, 1),  # the 3 left are too little to matter in a rebalance
+    (flat(cash=9, a=0, b=0), DEEP, 5, REFILL, {"a": 5}, 1),
+    (TWO_PIES, DEEP, 0, TOGETHER, {"e": -10, "f": 10, "g": -30, "h": 30}, 0),
+    (TWO_PIES, DEEP, 15, TOGETHER, {"g": -30, "h": 30}, 2),  # p sold nothing, so f buys nothing; q is not touched
+    (TWO_PIES, DEEP, 15, SEQUENTIAL, {"g": -30, "h": 30}, 2),
+    (BESIDE, DEEP, 0, TOGETHER, {"a": -10, "b": -15, "c": 25}, 0),
+    (BESIDE, SHALLOW, 0, TOGETHER, {"a": -10, "c": 10}, 0),  # inside p nothing is sold
+    (BESIDE, SHALLOW, 0, SEQUENTIAL, {"a": -10, "c": 10}, 0),
+    (BESIDE, SHALLOW, 15, TOGETHER, {}, 2),
+    (BESIDE, SHALLOW, 15, REFILL, {"a": -15, "c": 15}, 0),
+    (BESIDE, Rebalance("p"), 0, TOGETHER, {"b": -20, "c": 20}, 0),
+    (BESIDE, Rebalance("p"), 25, TOGETHER, {}, 2),
+    (tree(leaf("a", 90), leaf("old", 5, 0), leaf("b", 95)), DEEP, 5, TOGETHER, {"a": 5, "old": -5}, 0),
+    (tree(leaf("a", 90), leaf("old", 4, 0), leaf("b", 94)), DEEP, 9, REFILL, {"old": -4}, 1),  # whole; 4 stay cash
+]
+
+
+@pytest.mark.parametrize(("portfolio", "event", "m", "rule", "trades", "killed"), REBALANCES)
+def test_rebalance(portfolio: Portfolio, event: Event, m: int, rule: GreedyRule, trades: Trades, killed: int) -> None:
+    by_id, found, _ = traded(portfolio, event, m, rule)
+    assert (by_id, found.killed, found.shortfall) == (trades, killed, 0)
+
+
+def kept(*names: str) -> tuple[TargetSlice, ...]:
+    return tuple(TargetSlice(name, 1) for name in names)
+
+
+INSIDE = tree(leaf("a", 100), p=(leaf("e", 40), leaf("f", 40), leaf("g", 40)))
+WITHOUT_G = TargetChange((ChangedPie("p", kept("e", "f")),))
+BOTH = tree(leaf("a", 50), leaf("old", 30), p=(leaf("e", 100), leaf("g", 20)))
+WITHOUT_OLD_AND_G = TargetChange((ChangedPie("", kept("a", "p")), ChangedPie("p", kept("e"))))
+IN_RETIRED = Portfolio(Pie((leaf("a", 100), Slice("p", 0, Pie((leaf("e", 40), leaf("g", 40)))))))
+LIQUIDATIONS = [
+    (INSIDE, WITHOUT_G, 0, TOGETHER, {"e": 20, "f": 20}, 0),  # R_p = 40 stays in p
+    (INSIDE, WITHOUT_G, 0, SEQUENTIAL, {"e": 20, "f": 20}, 0),
+    (INSIDE, WITHOUT_G, 25, TOGETHER, {}, 2),
+    (INSIDE, WITHOUT_G, 25, SEQUENTIAL, {}, 2),
+    (INSIDE, WITHOUT_G, 25, REFILL, {"e": 40}, 1),
+    (INSIDE, WITHOUT_G, 41, REFILL, {}, 2),  # never to a, whatever it could buy
+    (BOTH, WITHOUT_OLD_AND_G, 0, TOGETHER, {"a": 30, "e": 20}, 0),
+    (BOTH, WITHOUT_OLD_AND_G, 25, TOGETHER, {"a": 30}, 1),
+    (BOTH, WITHOUT_OLD_AND_G, 25, REFILL, {"a": 25, "e": 25}, 0),  # p lacks 5, and the root has them
+    (BOTH, WITHOUT_OLD_AND_G, 45, REFILL, {"e": 50}, 1),
+    (BOTH, TargetChange((ChangedPie("", kept("a", "old", "p")),)), 0, REFILL, {}, 0),  # nothing is liquidated
+    (IN_RETIRED, TargetChange((ChangedPie("p", kept("e")),)), 0, TOGETHER, {}, 0),  # nothing is bought below 0
+    (IN_RETIRED, TargetChange((ChangedPie("p", kept("e")),)), 0, SEQUENTIAL, {}, 0),
+    (IN_RETIRED, TargetChange((ChangedPie("p", kept("e")),)), 0, REFILL, {}, 0),
+]
+
+
+@pytest.mark.parametrize(("portfolio", "event", "m", "rule", "trades", "killed"), LIQUIDATIONS)
+def test_liquidation(portfolio: Portfolio, event: Event, m: int, rule: GreedyRule, trades: Trades, killed: int) -> None:
+    by_id, found, _ = traded(portfolio, event, m, rule)
+    assert (by_id, found.killed, found.shortfall) == (trades, killed, 0)
+
+
+def test_many_slices_concentrate() -> None:
+    """Two hundred near-equal slices, money for seven orders: seven are placed, and nothing is left."""
+    many = Portfolio(Pie(tuple(leaf(f"s{i}", 0, 98 + i % 5) for i in range(200))))
+    by_id, found, broken = traded(many, Deposit(750), 100, REFILL)
+    assert broken == []
+    assert len(by_id) in (6, 7)
+    assert min(by_id.values()) >= 100
+    assert found.killed == 200 - len(by_id)
+    assert traded(many, Deposit(750), 100, TOGETHER)[0] == {}
+
+
+def stated(case: Case, after: dict[str, Portfolio]) -> Understood:
+    """The case's event, understood; what an engine leaves is put into ``after`` for the cases that follow."""
+    start = after[case.start] if isinstance(case.start, str) else case.start
+    planned = plan(start, case.event)
+    assert isinstance(planned, Plan)
+    after[case.name] = planned.portfolio_after
+    understood = understand(start, case.event, Rules())
+    assert isinstance(understood, Understood)
+    return understood
+
+
+def contradicted(rule: GreedyRule) -> dict[str, Trades]:
+    """The stated results that ``rule`` does not come to, with what it trades instead (by security)."""
+    after: dict[str, Portfolio] = {}
+    found = {}
+    for case in CASES:
+        understood = stated(case, after)
+        problem = build_problem(understood.situation)
+        trades = greedy(problem, rule).trades.tolist()
+        assert broken_rules(problem, trades) == []
+        by_security = {problem.tree.security_ids[row]: trade for row, trade in enumerate(trades) if trade}
+        if understood.changed:
+            by_security |= {sold.security_id: -sold.value for sold in understood.changed.liquidated}
+        if by_security != case.expected:
+            found[case.name] = by_security
+    return found
+
+
+@pytest.mark.parametrize("rule", [TOGETHER, REFILL])
+def test_every_stated_result(rule: GreedyRule) -> None:
+    assert contradicted(rule) == {}
+
+
+def test_one_after_the_other_contradicts_stated_results() -> None:
+    """Three that the text states, and the two cases that we made of "it starts with A" so as to tell the readings apart."""
+    found = contradicted(SEQUENTIAL)
+    assert found.pop("targets 1.3") == {"Security A": -1_000_000, "Security B": -1_000_000}
+    assert found.pop("targets 2.3") == {"Security A": -1_100, "Security B": -900}
+    assert found.pop("targets 3.3") == {"Security A": -700, "Security B": -700, "Security C": -600}
+    assert set(found) == {"deposit 1, user 2: A, then others", "withdrawal 1, user 2: A, then others"}
+    lines = {case.name: case.line for case in CASES}
+    named = [name for name in lines if f'"{name}" ({lines[name]}' in (module.__doc__ or "").replace("\n", " ")]
+    assert named == ["targets 1.3", "targets 2.3", "targets 3.3"]
