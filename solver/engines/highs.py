@@ -311,9 +311,9 @@ def _engine() -> highspy.Highs:
         engine.setOptionValue("mip_rel_gap", GAP)
         engine.setOptionValue("mip_abs_gap", GAP)
         watched: list[Budget] = []
-        # highspy's own cancelSolve stays set, and would stop every later run of this instance as well
+        # said each time, in both directions: an interrupt that was set once would stop every later run of the instance
         for interrupt in (engine.cbMipInterrupt, engine.cbSimplexInterrupt):
-            interrupt += lambda event: event.interrupt() if watched and watched[0].exhausted else None
+            interrupt += lambda event: event.interrupt(bool(watched) and watched[0].exhausted)
         _local.engine, _local.watched = engine, watched
     return engine
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from solver import (
     Budget,
     Deposit,
@@ -38,6 +40,17 @@ def test_a_cancelled_search_leaves_its_engine_as_it_was() -> None:
     assert isinstance(second, Plan)
     assert second.certificate.quality is Quality.OPTIMAL
     assert second.rounds >= 1
+
+
+@pytest.mark.parametrize("relaxed", [False, True])
+def test_one_interrupted_run_is_not_the_next_ones_end(relaxed: bool) -> None:
+    """HiGHS keeps the interrupt that a callback once set; unless taken back, it stops every later run of the thread."""
+    problem = build_problem(situation_of(account(200), Deposit(20_050), Rules(100)))
+    asked = iter([5.0])  # as the run begins; nothing is left by the first callback
+    assert highs.propose(problem, [], Budget(seconds_left=lambda: next(asked, 0.0)), 500, relaxed).stopped
+    again = highs.propose(problem, [], Budget(), 500)
+    assert not again.stopped
+    assert again.sides is not None
 
 
 def test_out_of_time_is_an_honest_answer() -> None:
@@ -86,7 +99,7 @@ def test_retired_slices_below_a_nested_pie_may_keep_what_the_minimum_forbids() -
 
 def test_time_spent_on_earlier_programs_does_not_count() -> None:
     """HiGHS counts an instance's runs without integers against its time limit; a server's worker has run for days."""
-    problem = build_problem(situation_of(account(200), Deposit(2_050)))
+    problem = build_problem(situation_of(account(200), Deposit(2_050), Rules()))
     clock = highs._engine()
     before = clock.getRunTime()
     while clock.getRunTime() < before + 0.1:
@@ -95,7 +108,7 @@ def test_time_spent_on_earlier_programs_does_not_count() -> None:
     assert not highs.propose(problem, [], limit, 1).stopped
 
 
-def situation_of(portfolio: Portfolio, event: Event) -> Situation:
-    understood = understand(portfolio, event, Rules())
+def situation_of(portfolio: Portfolio, event: Event, rules: Rules) -> Situation:
+    understood = understand(portfolio, event, rules)
     assert isinstance(understood, Understood)
     return understood.situation
