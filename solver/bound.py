@@ -19,19 +19,18 @@ Source: PROBLEM.md §3; Lagrangian duality by counts of trading slices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from solver.problem import Floats, Ints, Problem
 
-__all__ = ["Branch", "Fixed", "Option", "PieTable", "Stopped", "TreeBound", "base_cost"]
+__all__ = ["Branch", "Cut", "Option", "PieTable", "Stopped", "TreeBound", "base_cost"]
 
-Fixed = Mapping[int, int]  # row -> 0 (does not trade), 1 (buys), −1 (sells)
+Cut = tuple[int, int, int]  # a leaf's row, and the least and the most that it may trade
 COUNTED = 64  # numbers of trading leaves that a parent tells apart in one nested pie
-WIDER = 1e-6  # cents
-ROUNDING = 4e-15  # relative rounding error allowed to the sums below; the bound is lowered by it
+UNIT_ROUNDOFF = 2.0**-53  # the bound is lowered by what rounding may have added to its sums
 
 
 def base_cost(problem: Problem) -> float:
@@ -43,9 +42,9 @@ def base_cost(problem: Problem) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Leaves fixed in this order (row, side), and the multipliers by pie that bound what is left."""
+    """Leaves cut in this order, and the multipliers by pie that bound what is left."""
 
-    path: tuple[tuple[int, int], ...]
+    path: tuple[Cut, ...]
     multipliers: dict[int, Floats]
 
 
@@ -88,15 +87,17 @@ class Stopped(Exception):
 
 
 class TreeBound:
-    """Bounds of one branch: the problem with some leaves' sides ``fixed``. Raises ``Stopped`` once ``stopped()``."""
+    """Bounds of one branch: the problem with some leaves ``cut``. Raises ``Stopped`` once ``stopped()``."""
 
-    def __init__(self, problem: Problem, fixed: Fixed, stopped: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, problem: Problem, cut: Sequence[Cut], stopped: Callable[[], bool] = lambda: False) -> None:
         self.problem = problem
-        self.fixed = fixed
+        self.low, self.high = problem.flow_min.copy(), problem.flow_max.copy()
+        for row, low, high in cut:
+            self.low[row], self.high[row] = max(int(self.low[row]), low), min(int(self.high[row]), high)
         self.stopped = stopped
         self.children = dict(zip(problem.pies, problem.children, strict=True))
         self.tables: dict[int, PieTable] = {}
-        self.gapless = problem.min_trade <= 1
+        self.gapless = problem.gapless
 
     def evaluate(self, multipliers: Mapping[int, Floats]) -> float:
         """LB of the branch with these multipliers by pie (each pie's at least one); +inf where it has no plan."""
@@ -105,7 +106,8 @@ class TreeBound:
         by_count = self.event_bounds().max(axis=1, initial=-np.inf)
         bound = float(by_count.min(initial=np.inf))
         base = base_cost(self.problem)
-        return bound + base - ROUNDING * (abs(base) + (abs(bound) if np.isfinite(bound) else 0.0))
+        rounding = UNIT_ROUNDOFF * (8 + len(self.problem.value)) * (abs(base) + abs(bound))
+        return bound + base - rounding if np.isfinite(bound) else bound
 
     def event_bounds(self) -> Floats:
         """min_M (λ_j M + S_k(λ_j)) at the event's pie, by count k (only those that can sum up) and by j."""
@@ -145,27 +147,22 @@ class TreeBound:
 
     def _leaves(self, rows: np.ndarray, multipliers: Floats) -> tuple[Floats, Floats, Floats, np.ndarray, np.ndarray]:
         """q_c(λ), the interval's hull, whether c may trade or not, whether it must; for the leaves ``rows``."""
-        problem = self.problem
-        floor, ceiling = problem.flow_min[rows], problem.flow_max[rows]
-        if self.gapless:
+        floor, ceiling = self.low[rows], self.high[rows]
+        may_rest = (floor <= 0) & (ceiling >= 0)
+        if self.gapless:  # nothing to count: every leaf may trade any amount
+            always = np.ones(len(rows), dtype=bool)
             costs = self._cheapest(rows, multipliers, floor, ceiling)
-            open_ = np.ones(len(rows), dtype=bool)
-            return costs, floor.astype(float), ceiling.astype(float), ~open_, open_
-        state = np.array([self.fixed.get(int(r), 2) for r in rows])
-        buy_low, buy_high = np.maximum(problem.buy_min[rows], floor), np.minimum(problem.buy_max[rows], ceiling)
-        sell_low, sell_high = np.maximum(-problem.sell_max[rows], floor), np.minimum(-problem.sell_min[rows], ceiling)
-        buys = (problem.buy_max[rows] > 0) & (buy_low <= buy_high) & ((state == 2) | (state == 1))
-        sells = (problem.sell_max[rows] > 0) & (sell_low <= sell_high) & ((state == 2) | (state == -1))
+            return costs, floor.astype(float), ceiling.astype(float), ~always, always
         costs = np.full((len(rows), len(multipliers)), np.inf)
-        if buys.any():
-            costs[buys] = self._cheapest(rows[buys], multipliers, buy_low[buys], buy_high[buys])
-        if sells.any():
-            sold = self._cheapest(rows[sells], multipliers, sell_low[sells], sell_high[sells])
-            costs[sells] = np.minimum(costs[sells], sold)
-        rest_allowed = ((state == 2) | (state == 0)) & (floor <= 0) & (ceiling >= 0)
-        low = np.where(sells, sell_low, buy_low).astype(float)
-        high = np.where(buys, buy_high, sell_high).astype(float)
-        return costs, low, high, rest_allowed & (buys | sells), ~rest_allowed
+        low, high = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
+        for least, most in self.problem.ranges(rows):
+            least, most = np.maximum(least, floor), np.minimum(most, ceiling)
+            able = least <= most
+            if able.any():
+                found = self._cheapest(rows[able], multipliers, least[able], most[able])
+                costs[able] = np.minimum(costs[able], found)
+                low[able], high[able] = np.minimum(low[able], least[able]), np.maximum(high[able], most[able])
+        return costs, low, high, may_rest & (low <= high), ~may_rest
 
     def _cheapest(self, rows: np.ndarray, multipliers: Floats, low: Ints, high: Ints) -> Floats:
         """min over whole cents low ≤ x ≤ high of h_c(x) − λ x; h_c(x) = x ((x − 2 x°)/(w A°) + 2 s)."""
@@ -236,8 +233,8 @@ class TreeBound:
         # axes: count, outer multiplier, inner multiplier
         slope = (own + table.multipliers)[None, None, :] - multipliers[None, :, None]
         vertex = ideal - slope * (scale / 2.0) if scale > 0 else np.where(slope < 0, high.max(), low.min())
-        # whole cents of each line's stretch; widened a little, since a line below the envelope is still a bound
-        first, last = np.ceil(floor - WIDER)[:, None, :], np.floor(ceiling + WIDER)[:, None, :]
+        # whole cents of each line's stretch: the stretches share their ends, so no cent falls between two of them
+        first, last = np.ceil(floor)[:, None, :], np.floor(ceiling)[:, None, :]
         y = np.minimum(np.maximum(np.floor(vertex), first), last)
         above = np.minimum(y + 1.0, last)
         values, higher = (v * ((v - 2.0 * ideal) * inverse + slope) for v in (y, above))

@@ -18,7 +18,7 @@ import numpy as np
 from solver.ideal import Mode
 from solver.problem import Problem
 
-__all__ = ["CashStage", "Intervals", "decide_cash", "reachable"]
+__all__ = ["CashStage", "Intervals", "decide_cash", "reachable", "sales"]
 
 MAX_INTERVALS = 4_096  # kept apart at the most; beyond, neighbours are merged and the stage is no longer exact
 MAX_CASES = 16  # sets of idle pies that tie
@@ -28,29 +28,92 @@ Intervals = list[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class CashStage:
-    """The problems that rank best and equal in cash (one, but for ties between idle pies), and if that is proved."""
+    """The problems that rank best and equal in cash (one, but for ties between idle pies), and if that is proved.
+
+    None at all where no trades keep the rules.
+    """
 
     cases: tuple[Problem, ...]
     exact: bool
 
 
 def decide_cash(problem: Problem) -> CashStage:
-    """Fix what cash may be left.
+    """Fix what cash may be left; no cases at all where no trades keep the rules: a withdrawal that can not be raised.
 
-    Deposit, liquidation: Σ r_p least, r_p > 0 only where the leaves below p buy nothing.
+    Deposit, liquidation: Σ r_p least, r_p > 0 only where the leaves below p buy nothing more.
     Withdrawal: r = 0 where that closes no position under m that the ideal keeps, else 0 ≤ r ≤ r_min + m.
-    Rebalance: 0 ≤ r < m.
+    Rebalance: 0 ≤ r < m, or the least r where the limits leave more than that.
     """
     mode = problem.situation.mode
     if mode is Mode.REBALANCING:
-        return CashStage((replace(problem, spare=max(0, problem.min_trade - 1)),), True)
+        return _rebalance(problem)
     if mode is Mode.SELLING:
         return _withdrawal(problem)
+    problem, beyond = _within_limits(problem)
     best = _placements(problem, problem.event_row)
     within = [(cash, idle) for need, cash, idle in best if need == 0]
     least = min(cash for cash, _ in within)
-    cases = tuple(problem.leaving_idle(idle, least) for cash, idle in within if cash == least)
-    return CashStage(cases, len(best) < MAX_CASES)
+    cases = [problem.leaving_idle(idle, least + beyond) for cash, idle in within if cash == least]
+    exact = len(best) < MAX_CASES
+    for i, case in enumerate(cases):
+        cases[i], sure = _placeable(case)
+        exact &= sure
+    least = min(case.idle_cash for case in cases)
+    return CashStage(tuple(case for case in cases if case.idle_cash == least), exact)
+
+
+def _rebalance(problem: Problem) -> CashStage:
+    """What stays even where every leaf buys all that it may ranks first; below m everything ranks equal."""
+    leaves = problem.leaves
+    most = np.where(problem.flow_max[leaves] >= 0, 0, np.iinfo(np.int64).min)
+    for low, high in problem.ranges(leaves):
+        high = np.minimum(high, problem.flow_max[leaves])
+        most = np.where(low <= high, np.maximum(most, high), most)
+    least = max(0, int(problem.received.sum()) - int(most.sum()))
+    window = max(0, problem.min_trade - 1)
+    if least <= window:
+        return CashStage((replace(problem, spare=window),), True)
+    return CashStage((_less(problem, problem.event_row, least),), True)
+
+
+def _less(problem: Problem, p: int, cash: int) -> Problem:
+    """The same problem with ``cash`` of what pie ``p`` received staying cash."""
+    received = problem.received.copy()
+    received[p] -= cash
+    received.setflags(write=False)
+    return replace(problem, received=received, idle_cash=problem.idle_cash + cash)
+
+
+def _within_limits(problem: Problem) -> tuple[Problem, int]:
+    """Without the money that the largest positions allowed below its pie can not take; how much that is."""
+    tree, beyond = problem.tree, 0
+    room = problem.buy_max.copy()
+    for p in reversed(problem.pies):
+        children = list(tree.children[p])
+        own = int(problem.received[p])
+        over = max(0, own - int(room[children].sum()))
+        if over:
+            problem, beyond = _less(problem, p, over), beyond + over
+        room[p] = int(room[children].sum()) - (own - over)
+    return replace(problem, idle_cash=0), beyond
+
+
+def _placeable(problem: Problem) -> tuple[Problem, bool]:
+    """Less what no sum of allowed purchases reaches; whether that is sure.
+
+    Where some leaf may take everything every sum from the least order upwards can be placed, and nothing is done.
+    """
+    money = int(problem.received.sum())
+    open_ = problem.leaves[problem.buy_max[problem.leaves] > 0]
+    if not money or bool((problem.buy_max[open_] >= money).any()):
+        return problem, True
+    places = np.flatnonzero(problem.received)
+    ranges = [[(int(problem.buy_min[c]), int(problem.buy_max[c]))] for c in open_]
+    sums, exact = reachable(ranges, money)
+    most = max(min(high, money) for low, high in sums if low <= money)
+    if most == money:
+        return problem, exact and len(places) == 1
+    return _less(problem, int(places[0]), money - most), exact and len(places) == 1
 
 
 Placement = tuple[int, int, frozenset[int]]  # money needed from above, cash left below, pies left idle
@@ -76,14 +139,16 @@ def _placements(problem: Problem, p: int) -> list[Placement]:
     for need, cash, idle in combined:
         if fed_below - idle and not fed_below <= idle:  # somebody below buys and takes whatever is over
             found.append((max(0, need - own), cash, idle))
-        elif own > 0 and _has_open_leaf(problem, p, idle):
-            found.append((max(0, int(problem.buy_min.max()) - own), cash, idle))
+        elif own > 0 and _least_order(problem, p, idle):
+            found.append((max(0, _least_order(problem, p, idle) - own), cash, idle))
     return _undominated(found)
 
 
-def _has_open_leaf(problem: Problem, p: int, idle: frozenset[int]) -> bool:
+def _least_order(problem: Problem, p: int, idle: frozenset[int]) -> int:
+    """The smallest purchase that some leaf below ``p`` may make, 0 where none may buy."""
     closed = {row for i in idle for row in problem.tree.below(i)}
-    return any(problem.buy_max[row] > 0 for row in problem.tree.below(p) if row not in closed)
+    open_ = [int(problem.buy_min[row]) for row in problem.tree.below(p) if row not in closed and problem.buy_max[row]]
+    return min(open_, default=0)
 
 
 def _undominated(options: list[Placement]) -> list[Placement]:
@@ -97,30 +162,45 @@ def _undominated(options: list[Placement]) -> list[Placement]:
 def _withdrawal(problem: Problem) -> CashStage:
     """Which surplus ranks best: see ``decide_cash``."""
     wanted = -int(problem.received[problem.event_row])
-    leaves = problem.leaves
-    whole_only = problem.sell_max[leaves] < problem.min_trade
-    kept_by_ideal = problem.value[leaves] + problem.ideal_whole[leaves] >= 1  # at least a cent of it stays
-    gentle = leaves[~(whole_only & kept_by_ideal)]
-    limit = wanted + 2 * problem.min_trade
-    sums, exact = reachable(problem, gentle, wanted)
+    ranges = {c: sales(problem, c) for c in problem.leaves.tolist()}
+    gentle = [[part for part in parts if not _closes_what_stays(problem, c, part)] for c, parts in ranges.items()]
+    sums, exact = reachable(gentle, wanted)
     if any(low <= wanted <= high for low, high in sums):
         return CashStage((problem,), exact)
-    everything, all_exact = reachable(problem, leaves, limit)
-    least = min((max(low, wanted) for low, high in everything if high >= wanted), default=wanted) - wanted
+    overshoot = max(problem.min_trade, max((low for parts in ranges.values() for low, _ in parts), default=0))
+    everything, all_exact = reachable(list(ranges.values()), wanted + 2 * overshoot)
+    enough = [max(low, wanted) for low, high in everything if high >= wanted]
+    if not enough:
+        return CashStage((), True)
+    least = min(enough) - wanted
     return CashStage((replace(problem, spare=least + problem.min_trade),), exact and all_exact)
 
 
-def reachable(problem: Problem, leaves: np.ndarray, limit: int) -> tuple[Intervals, bool]:
-    """The totals up to about ``limit`` that sales of ``leaves`` can make, as disjoint sorted intervals."""
+def sales(problem: Problem, leaf: int) -> Intervals:
+    """What ``leaf`` may sell: a part, all of it."""
+    parts = [(int(problem.sell_min[leaf]), int(problem.sell_max[leaf])), (int(problem.closes[leaf]),) * 2]
+    return [part for part in parts if part[1] > 0]
+
+
+def _closes_what_stays(problem: Problem, leaf: int, sale: tuple[int, int]) -> bool:
+    """Whether ``sale`` is that of a position under m as a whole, of which the ideal keeps at least a cent."""
+    whole = sale == (problem.value[leaf], problem.value[leaf]) and sale[1] < problem.situation.limit(leaf).min_trade
+    return whole and int(problem.value[leaf] + problem.ideal_whole[leaf]) >= 1
+
+
+def reachable(ranges: list[Intervals], limit: int) -> tuple[Intervals, bool]:
+    """The totals up to about ``limit`` that one amount (or none) from each of ``ranges`` makes: disjoint, sorted.
+
+    Also whether they are exact: too many are merged, and then some totals are not really reached.
+    """
     sums: Intervals = [(0, 0)]
     exact = True
-    lows, highs = problem.sell_min[leaves].tolist(), problem.sell_max[leaves].tolist()
-    for low, high in sorted(zip(lows, highs, strict=True), key=lambda d: (d[0] - d[1], -d[1])):
-        shifted = [(a + low, b + high) for a, b in sums if a + low <= limit]
+    for parts in sorted(ranges, key=lambda parts: [(low - high, -high) for low, high in parts]):
+        shifted = [(a + low, b + high) for low, high in parts for a, b in sums if a + low <= limit]
         sums = _merged(sums + shifted)
         if len(sums) > MAX_INTERVALS:
             sums, exact = _coarser(sums), False
-    beyond = int(problem.sell_max[leaves].sum())
+    beyond = sum(max((high for _, high in parts), default=0) for parts in ranges)
     return (sums if any(b >= limit for _, b in sums) else _merged([*sums, (beyond, beyond)])), exact
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from solver.problem import Floats, Ints, Problem
+from solver.problem import SIDES, Floats, Ints, Problem
 
 __all__ = ["exact_trades", "leaf_intervals", "marginals", "tracking_error"]
 
@@ -35,18 +35,19 @@ def retired_excess(problem: Problem, flows: Ints) -> int:
 
 
 def leaf_intervals(problem: Problem, sides: Ints | None) -> tuple[Ints, Ints]:
-    """The interval of every row's flow when ``sides`` (1 buy, −1 sell, 0 none, one a row) are given.
+    """The interval of every row's flow when ``sides`` (of ``SIDES``, 0 none, one a row) are given.
 
-    Without a minimum a leaf's whole domain is one interval, whatever ``sides`` says; ``None`` asks to ignore the
-    minimum. Pies keep their own bounds.
+    Without gaps a leaf's whole domain is one interval, whatever ``sides`` says; ``None`` asks to ignore the gaps.
+    Pies keep their own bounds.
     """
     low, high = problem.flow_min.copy(), problem.flow_max.copy()
-    if problem.min_trade <= 1 or sides is None:
+    if sides is None or problem.gapless:
         return low, high
     leaves = problem.leaves
-    side = sides[leaves]
-    lows = np.select([side > 0, side < 0], [problem.buy_min[leaves], -problem.sell_max[leaves]], 0)
-    highs = np.select([side > 0, side < 0], [problem.buy_max[leaves], -problem.sell_min[leaves]], 0)
+    ranges = problem.ranges(leaves)
+    chosen = [sides[leaves] == side for side in SIDES]
+    lows = np.select(chosen, [least for least, _ in ranges], 0)
+    highs = np.select(chosen, [most for _, most in ranges], 0)
     low[leaves] = np.maximum(low[leaves], lows)
     high[leaves] = np.minimum(high[leaves], highs)
     return low, high

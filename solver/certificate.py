@@ -11,18 +11,31 @@ Source: PROBLEM.md §3.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
+from itertools import pairwise
 
 import numpy as np
 
-from solver.bound import Branch, TreeBound
+from solver.bound import Branch, Cut, TreeBound
 from solver.errors import InternalError
 from solver.ideal import Mode
 from solver.problem import Ints, Problem
 from solver.retired import least_excess
 
-__all__ = ["Findings", "allowed_gap", "broken_rules", "certify", "covers", "lower_bound", "measure"]
+__all__ = [
+    "Findings",
+    "allowed_gap",
+    "broken_rules",
+    "certify",
+    "covers",
+    "lower_bound",
+    "measure",
+    "no_cent_improves",
+]
+
+TIE = 1e-12  # minor units of J: what rounding may make of two equal costs of a cent
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +53,11 @@ class Findings:
 def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     """Every rule that ``trades`` (one integer a row, 0 at pies) breaks, by name; none means realisable.
 
-    Direction, holding and minimum at every leaf; flow conservation at every pie, with cash left only where the
-    event lets it be left; nothing bought at or below a retired slice. One row at a time, in Python's integers.
+    Direction, holding, minimum and the caller's limits at every leaf; flow conservation at every pie, with cash left
+    only where the event lets it be left; nothing bought at or below a retired slice. One row at a time, in Python's
+    integers, from the tree and the limits and not from the arrays that the engines see.
     """
-    tree, m = problem.tree, problem.min_trade
+    tree = problem.tree
     inside = set(tree.below(problem.event_row))
     broken = []
     for row, trade in enumerate(trades):
@@ -51,14 +65,8 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
             broken.append(f"NOT_AN_INTEGER:{tree.slice_ids[row]}")
         elif trade and (tree.children[row] or row not in inside):
             broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
-        elif trade > 0 and (problem.buy_max[row] == 0 or _below_retired(problem, row)):
-            broken.append(f"MAY_NOT_BUY:{tree.slice_ids[row]}")
-        elif trade < 0 and problem.mode[tree.parent[row]] not in (Mode.SELLING, Mode.REBALANCING):
-            broken.append(f"MAY_NOT_SELL:{tree.slice_ids[row]}")
-        elif -trade > tree.value[row]:
-            broken.append(f"SELLS_MORE_THAN_HELD:{tree.slice_ids[row]}")
-        elif 0 < abs(int(trade)) < m and -trade != tree.value[row]:
-            broken.append(f"BELOW_MINIMUM:{tree.slice_ids[row]}")
+        elif row in inside and not tree.children[row]:
+            broken += [f"{rule}:{tree.slice_ids[row]}" for rule in _broken_by_leaf(problem, row, int(trade))]
     flows, loose = _flows(problem, trades)
     broken += [f"FLOW_NOT_CONSERVED:{tree.slice_ids[p]}" for p in loose]
     for row in inside:
@@ -67,8 +75,32 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     return broken
 
 
-def _below_retired(problem: Problem, row: int) -> bool:
+def _broken_by_leaf(problem: Problem, row: int, trade: int) -> Iterator[str]:
+    limit, held = problem.situation.limit(row), problem.tree.value[row]
+    mode, after = problem.mode[problem.tree.parent[row]], held + trade
+    if trade > 0 and (mode not in (Mode.BUYING, Mode.REBALANCING) or _closed_to_buys(problem, row)):
+        yield "MAY_NOT_BUY"
+    if trade < 0 and mode not in (Mode.SELLING, Mode.REBALANCING):
+        yield "MAY_NOT_SELL"
+    if -trade > held:
+        yield "SELLS_MORE_THAN_HELD"
+    if 0 < abs(trade) < limit.min_trade and after != 0:
+        yield "BELOW_MINIMUM"
+    if (trade > 0 and limit.no_buy) or (trade < 0 and limit.no_sell):
+        yield "BLOCKED"
+    if trade and 0 < after < limit.least:
+        yield "SMALLEST_POSITION"
+    if limit.most is not None and after > limit.most:
+        may_sell = mode is Mode.REBALANCING and not limit.no_sell
+        if trade > 0 or may_sell:
+            yield "LARGEST_POSITION"
+
+
+def _closed_to_buys(problem: Problem, row: int) -> bool:
+    """Whether nothing may be bought at ``row``: retired, inside a retired slice, in an idle pie, or worth no target."""
     tree = problem.tree
+    if problem.buy_max[row] == 0:
+        return True
     while row != problem.event_row:
         if tree.weight[row] == 0:
             return True
@@ -107,10 +139,43 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequenc
         raise InternalError(f"a plan broke its own rules: {', '.join(broken[:5])}")
     found = measure(problem, trades)
     excess, error = found.retired_excess, found.tracking_error
-    bound = lower_bound(problem.retired_within(excess), branches)
+    held = problem.retired_within(excess)
+    bound = lower_bound(held, branches)
     least = excess == 0 or excess <= least_excess(problem)
+    if error - bound > allowed_gap(found.rounding_slack, error) and no_cent_improves(held, trades):
+        bound = error
     optimal = stage_exact and least and error - bound <= allowed_gap(found.rounding_slack, error)
     return replace(found, lower_bound=min(bound, error), optimal=optimal)
+
+
+def no_cent_improves(problem: Problem, trades: Ints) -> bool:
+    """Whether every leaf's domain is one interval and no cent moved between two leaves, or with free cash, lowers J.
+
+    Then J is M♮-convex over them, and the plan is optimal: no bound is needed, nor one that rounding can not blur.
+    """
+    if not problem.gapless:
+        return False
+    flows, _ = _flows(problem, trades.tolist())
+    more, less = dict[int, float](), dict[int, float]()  # what the cheapest cent in, and out, costs below a row
+    for row in reversed(problem.tree.below(problem.event_row)):
+        up = down = 0.0
+        children = problem.tree.children[row]
+        if children:
+            into, out = nsmallest(2, children, key=more.__getitem__), nsmallest(2, children, key=less.__getitem__)
+            if any(more[a] + less[b] < -TIE for a in into for b in out if a != b):
+                return False
+            up, down = more[into[0]], less[out[0]]
+        if row != problem.event_row:
+            up = up if flows[row] < problem.flow_max[row] else math.inf
+            down = down if flows[row] > problem.flow_min[row] else math.inf
+        scale, slope = float(problem.scale[row]), float(problem.slope[row])
+        if scale > 0 and row != problem.event_row:
+            off = (flows[row] - int(problem.ideal_whole[row])) - float(problem.ideal_part[row])
+            up, down = up + (2.0 * off + 1.0) / scale + 2.0 * slope, down + (1.0 - 2.0 * off) / scale - 2.0 * slope
+        more[row], less[row] = up, down
+    left = int(problem.received.sum()) - int(trades.sum())
+    event = problem.event_row
+    return (left == 0 or more[event] >= -TIE) and (left == problem.spare or less[event] >= -TIE)
 
 
 def measure(problem: Problem, trades: Ints) -> Findings:
@@ -159,12 +224,12 @@ def lower_bound(problem: Problem, branches: Sequence[Branch]) -> float:
             len(m) and np.isfinite(m).all() for m in branch.multipliers.values()
         ):
             return 0.0
-        bounds.append(TreeBound(problem, dict(branch.path)).evaluate(branch.multipliers))
+        bounds.append(TreeBound(problem, branch.path).evaluate(branch.multipliers))
     return max(0.0, min(bounds))
 
 
-def covers(problem: Problem, paths: Sequence[tuple[tuple[int, int], ...]]) -> bool:
-    """Whether the branches' fixed leaves, in their order, leave no case out: a tree of complete splits."""
+def covers(problem: Problem, paths: Sequence[tuple[Cut, ...]]) -> bool:
+    """Whether the branches' cuts, in their order, leave no case out: each splits one leaf's trades without a gap."""
     if any(not path for path in paths):
         return True
     if not paths or len({path[0][0] for path in paths}) != 1:
@@ -172,5 +237,9 @@ def covers(problem: Problem, paths: Sequence[tuple[tuple[int, int], ...]]) -> bo
     leaf = paths[0][0][0]
     if leaf not in set(problem.leaves.tolist()):
         return False
-    sides = {0} | ({1} if problem.buy_max[leaf] > 0 else set()) | ({-1} if problem.sell_max[leaf] > 0 else set())
-    return all(covers(problem, [path[1:] for path in paths if path[0][1] == side]) for side in sides)
+    parts = sorted({path[0][1:] for path in paths})
+    least, most = int(problem.flow_min[leaf]), int(problem.flow_max[leaf])
+    seamless = all(high + 1 == low for (_, high), (low, _) in pairwise(parts))
+    if parts[0][0] > least or parts[-1][1] < most or not seamless:
+        return False
+    return all(covers(problem, [path[1:] for path in paths if path[0][1:] == part]) for part in parts)

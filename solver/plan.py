@@ -139,8 +139,8 @@ class CashFlow:
 class Evidence:
     """What the checker needs to recompute a bound in one branch, for one pie and one number of trading slices.
 
-    ``branch`` numbers the branch; ``fixed`` lists, in order, the slices
-    that it makes buy (``+id``), sell (``-id``) or rest (``0id``);
+    ``branch`` numbers the branch; ``fixed`` lists, in order, the slices that it makes buy (``+id``), sell (``-id``),
+    sell whole where that is no part of selling (``xid``) or rest (``0id``);
     ``multipliers`` are λ of the pie ``slice_id`` when ``trading`` of its free slices trade (−1: any number).
     """
 

@@ -71,8 +71,8 @@ def plan(
     if engine in BASELINES:
         return plan_by_rule(understood, problem, engine, explain)[0]
     answer = _solve(problem, engine, budget)
-    if answer is None:
-        return Infeasible("OUT_OF_TIME", ())
+    if isinstance(answer, Infeasible):
+        return answer
     trades = in_listed_order(answer.outcome.problem, answer.trades)
     proved = _certified(answer, trades, engine, budget)
     return report(understood, answer.outcome.problem, trades, proved, explain and not budget.cancelled)
@@ -107,7 +107,7 @@ def check_request(portfolio: Portfolio, event: Event, rules: Rules | None = None
         build_problem(understood.situation)
 
 
-def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | None:
+def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeasible:
     if not len(problem.leaves):  # nothing may trade: a change of targets alone, or less money than an order
         trades = np.zeros(len(problem.value), dtype=np.int64)
         stage = decide_cash(problem)
@@ -119,11 +119,13 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | None:
         if rounded is not None:
             return rounded
     stage = decide_cash(problem)
+    if not stage.cases:
+        return Infeasible("WITHDRAWAL_BLOCKED", ())
     solve = _referred if engine is Engine.REFERENCE else search
     outcomes = [solve(case, budget) for case in stage.cases]
     found = [o for o in outcomes if o.incumbent is not None]
     if not found:
-        return None
+        return Infeasible("OUT_OF_TIME", ())
     best = min(found, key=lambda o: (o.excess, o.incumbent.error if o.incumbent else np.inf))
     assert best.incumbent is not None
     if len(found) > 1:  # the bound of a tie between cases is the least of theirs; a proof of each is not kept

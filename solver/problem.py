@@ -5,7 +5,8 @@ PROBLEM.md's letters, over the rows n of one tree (depth first, root 0):
 
     minimise   (Σ_{w_n=0} max(0, A_n − ⌈A°_n⌉),   J(y) = Σ_n (y_n − y°_n)²/(w_n A°_p) + 2 s_n (y_n − y°_n))
     subject to Σ_{c child of p} y_c = y_p + R_p   for every pie p inside the event (R less the cash left at its pie)
-               y_c ∈ D_c                          of leaves: 0, buys [buy_min, buy_max], sells [sell_min, sell_max]
+               y_c ∈ D_c                          of leaves: 0, buys [buy_min, buy_max], sells [sell_min, sell_max],
+                                                  and the sale of all that is held where ``closes`` has it
                y integer, y_event = 0
 
 ``R_p`` is money that enters at a pie itself: D + cash at the root for a deposit, −F for a withdrawal, the cash for a
@@ -14,7 +15,8 @@ rebalance, the proceeds of a liquidation where they fell. So all events are one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,29 @@ from solver.events import Reach
 from solver.ideal import Mode, split_pie
 from solver.tree import Tree
 
-__all__ = ["Floats", "Ints", "Problem", "Situation", "build_problem"]
+__all__ = ["CLOSES", "SIDES", "Floats", "Ints", "Limits", "Problem", "Situation", "build_problem"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+CLOSES = -2
+SIDES = (1, -1, CLOSES)  # buys, sells a part, sells all; 0 rests
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the caller's rules let one leaf do; amounts in minor units.
+
+    An order is at least ``min_trade``, but for a position sold whole. Afterwards the leaf is worth at most ``most``
+    (``None``: any value) and, if anything, at least ``least``; what is above ``most`` already may stay but not grow,
+    and a rebalance sells it down. The ids in ``no_buy`` and ``no_sell`` say why a side is blocked.
+    """
+
+    min_trade: int = 0
+    no_buy: tuple[str, ...] = ()
+    no_sell: tuple[str, ...] = ()
+    most: int | None = None
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +56,8 @@ class Situation:
     """An event, understood: which pie it concerns, with how much money, which way its slices may go.
 
     ``received`` maps a row to R_p (minor units; a withdrawal's is negative); ``mode`` and ``reach`` say how the
-    event's pie and the pies inside it split their money; ``min_trade`` is m.
-    ``from_liquidation`` says that the money is the proceeds of slices that left the tree.
+    event's pie and the pies inside it split their money; ``min_trade`` is m, and ``limits`` are those of the leaves
+    that have more than that. ``from_liquidation`` says that the money is the proceeds of slices that left the tree.
     """
 
     tree: Tree
@@ -46,6 +67,11 @@ class Situation:
     received: dict[int, int]
     min_trade: int
     from_liquidation: bool = False
+    limits: Mapping[int, Limits] = field(default_factory=dict)
+
+    def limit(self, row: int) -> Limits:
+        """The limits of the leaf ``row``."""
+        return self.limits.get(row) or Limits(self.min_trade)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +80,7 @@ class Problem:
 
     ``scale`` is w_n A°_p (0 where the node has no term in J), ``slope`` is s_n, and the ideal y°_n is
     ``ideal_whole + ideal_part`` with 0 ≤ part < 1, so that a deviation from it loses nothing to a large portfolio.
+    ``closes`` is V_n where all may be sold though [sell_min, sell_max] ends below it, else 0.
     ``keep`` is ⌈A°_n⌉ for the retired rows inside the event and −1 elsewhere. ``pies`` lists the rows of the pies
     that have money to split, parents first, ``children`` their slices. ``spare`` is the most cash that may be
     left at the event's pie while ranking equal; ``idle`` are the pies that must buy nothing, ``idle_cash`` what
@@ -72,6 +99,7 @@ class Problem:
     buy_max: Ints
     sell_min: Ints
     sell_max: Ints
+    closes: Ints
     flow_min: Ints
     flow_max: Ints
     ideal_whole: Ints
@@ -121,16 +149,52 @@ class Problem:
         most = np.where(retired, np.minimum(self.flow_max, self.keep - self.value + excess), self.flow_max)
         return replace(self, flow_max=_frozen(most))
 
+    @property
+    def order_size(self) -> int:
+        """The largest least order of any leaf, at least 1 minor unit: the size of the gaps in the domains."""
+        rows = self.leaves
+        return max(1, int(self.buy_min[rows].max(initial=1)), int(self.sell_min[rows].max(initial=1)))
+
+    @property
+    def gapless(self) -> bool:
+        """Whether every leaf's domain is one interval around 0: then who trades is no question."""
+        rows = self.leaves
+        return not ((self.buy_min[rows] > 1) | (self.sell_min[rows] > 1) | (self.closes[rows] > 0)).any()
+
+    def ranges(self, rows: NDArray[np.intp]) -> tuple[tuple[Ints, Ints], ...]:
+        """The domains of the leaves ``rows`` beside 0: (least, most) a side of ``SIDES``, least > most where empty."""
+        buys, sells, closes = self.buy_max[rows] > 0, self.sell_max[rows] > 0, self.closes[rows] > 0
+        empty = 1, 0
+        return (
+            (np.where(buys, self.buy_min[rows], empty[0]), np.where(buys, self.buy_max[rows], empty[1])),
+            (np.where(sells, -self.sell_max[rows], empty[0]), np.where(sells, -self.sell_min[rows], empty[1])),
+            (np.where(closes, -self.closes[rows], empty[0]), np.where(closes, -self.closes[rows], empty[1])),
+        )
+
+    def parts(self, leaf: int) -> list[tuple[int, int]]:
+        """All that ``leaf`` could trade, split without a gap by what it does: buy, sell a part, sell all, rest."""
+        buys, sells, closes = (int(a[leaf]) for a in (self.buy_max, self.sell_max, self.closes))
+        parts = [(1, buys), (-sells, -1), (-closes, -sells - 1)]
+        return [part for part, some in zip(parts, (buys, sells, closes), strict=True) if some] + [(0, 0)]
+
+    def sides(self, trades: Ints) -> Ints:
+        """Which side of ``SIDES`` each row's trade is on, 0 where it rests."""
+        sides: Ints = np.sign(trades)
+        sides[(self.closes > 0) & (trades == -self.closes)] = CLOSES
+        return sides
+
     def realises(self, trades: Ints) -> bool:
-        """Whether every leaf's trade lies in its domain {0} ∪ buys ∪ sells, in integers."""
-        buys = (self.buy_max > 0) & (trades >= self.buy_min) & (trades <= self.buy_max)
-        sells = (self.sell_max > 0) & (-trades >= self.sell_min) & (-trades <= self.sell_max)
-        return bool(((trades == 0) | buys | sells).all())
+        """Whether every leaf's trade lies in its domain, in integers, and within its bounds."""
+        x = trades[self.leaves]
+        allowed = x == 0
+        for least, most in self.ranges(self.leaves):
+            allowed |= (least <= x) & (x <= most)
+        return bool((allowed & (x >= self.flow_min[self.leaves]) & (x <= self.flow_max[self.leaves])).all())
 
     def leaving_idle(self, idle: frozenset[int], cash: int) -> Problem:
         """The same problem with the pies ``idle`` buying nothing; ``cash`` is what stays with them."""
         if not idle:
-            return self
+            return replace(self, idle_cash=cash)
         rows = np.array(sorted({r for p in idle for r in self.tree.below(p)}), dtype=np.intp)
         changed: dict[str, Any] = {}
         for name in ("received", "buy_min", "buy_max", "flow_max"):
@@ -220,21 +284,21 @@ def _mode_below(situation: Situation, mode: Mode, flow: int) -> Mode:
 
 
 def _assemble(situation: Situation, rows: _Rows) -> Problem:
-    tree, m = situation.tree, situation.min_trade
-    size, least = len(tree.parent), max(m, 1)
+    tree = situation.tree
+    size = len(tree.parent)
     is_leaf = np.array([not c for c in tree.children], dtype=bool)
     value = np.array(rows.value, dtype=np.int64)
-    sell_max = np.where(np.array(rows.may_sell), value, 0) * is_leaf
-    money = max(0, sum(situation.received.values())) + int(sell_max.sum())
-    buy_max = np.where(np.array(rows.may_buy) & is_leaf, money if money >= least else 0, 0)
+    money = max(0, sum(situation.received.values())) + int(value[np.array(rows.may_sell) & is_leaf].sum())
+    buy_min, buy_max, sell_min, sell_max, closes, flow_max = _domains(situation, rows, is_leaf, money)
     received = np.array([situation.received.get(r, 0) for r in range(size)], dtype=np.int64)
-    flow_min, flow_max = -sell_max, buy_max.copy()
+    flow_min = -np.maximum(sell_max, closes)
     for p in rows.pies:
         if p != situation.event_row:
             flow_min[p] = -value[p] if rows.mode[p] in (Mode.SELLING, Mode.REBALANCING) else 0
             flow_max[p] = money if rows.mode[p] in (Mode.BUYING, Mode.REBALANCING) and rows.fed[tree.parent[p]] else 0
     scale = np.array(rows.scale)
-    moves = (sell_max > 0) | (buy_max > 0)
+    moves = (flow_min < 0) | (buy_max > 0)
+    moves[~is_leaf] = False
     for p in reversed(rows.pies):
         moves[p] = moves[list(tree.children[p])].any()
     felt = moves & (scale > 0)
@@ -247,10 +311,11 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
         parent=np.array(tree.parent, dtype=np.intp),
         value=_frozen(value),
         received=_frozen(received),
-        buy_min=_frozen(np.where(buy_max > 0, least, 0)),
+        buy_min=_frozen(buy_min),
         buy_max=_frozen(buy_max),
-        sell_min=_frozen(np.minimum(sell_max, least)),  # m, or the whole position where it is worth less
+        sell_min=_frozen(sell_min),
         sell_max=_frozen(sell_max),
+        closes=_frozen(closes),
         flow_min=_frozen(flow_min),
         flow_max=_frozen(flow_max),
         ideal_whole=_frozen(np.array(rows.whole, dtype=np.int64)),
@@ -260,6 +325,33 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
         keep=_frozen(np.array(rows.keep, dtype=np.int64)),
         rounding_slack=float((0.25 / scale[felt]).sum()),
     )
+
+
+def _domains(situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], money: int) -> list[Ints]:
+    """buy_min, buy_max, sell_min, sell_max, closes and flow_max of every row; 0 at pies.
+
+    Without limits: buys [m, money] where the money makes m, sells [min(m, V), V].
+    """
+    shape = (6, len(is_leaf))
+    domains: Ints = np.zeros(shape, dtype=np.int64)
+    for row in np.flatnonzero(is_leaf).tolist():
+        limit, held = situation.limit(row), rows.value[row]
+        m = max(limit.min_trade, 1)
+        ceiling = money if limit.most is None else min(money, limit.most - held)
+        floor = max(m, limit.least - held)
+        if rows.may_buy[row] and not limit.no_buy and floor <= ceiling:
+            domains[0, row], domains[1, row] = floor, ceiling
+        if rows.may_sell[row] and not limit.no_sell and held > 0:
+            part = held - limit.least if limit.least else held  # so much may go while the rest stays allowed
+            if part >= min(m, held):
+                domains[2, row], domains[3, row] = min(m, held), part
+            if part < held:
+                domains[4, row] = held
+        domains[5, row] = domains[1, row]
+        balances = rows.mode[situation.tree.parent[row]] is Mode.REBALANCING
+        if balances and limit.most is not None and held > limit.most and domains[2:5, row].any():
+            domains[5, row] = limit.most - held  # a rebalance brings it down
+    return list(domains)
 
 
 def _frozen(array: Any) -> Any:

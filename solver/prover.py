@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from solver.bound import Branch, PieTable, Stopped, TreeBound
+from solver.bound import Branch, Cut, PieTable, Stopped, TreeBound
 from solver.cents import exact_trades, leaf_intervals, marginals, tracking_error
 from solver.certificate import allowed_gap
-from solver.problem import Floats, Ints, Problem
+from solver.problem import SIDES, Floats, Ints, Problem
 from solver.rules import Budget
 
 __all__ = ["Incumbent", "Proof", "incumbent_of", "proof_goal", "prove"]
@@ -68,7 +67,7 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
     first = Branch((), _first_multipliers(problem, incumbent))
     bound, first, split = _tighten(problem, first, proof, budget)
     heapq.heappush(queue, (bound, 0, first))
-    splits: dict[tuple[tuple[int, int], ...], int | None] = {(): split}
+    splits: dict[tuple[Cut, ...], int | None] = {(): split}
     count = 1
     while queue:
         bound, _, branch = queue[0]
@@ -79,8 +78,8 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
         if count >= max_branches or budget.exhausted:
             break
         halves = []
-        for side in _sides(problem, split):
-            child = Branch((*branch.path, (split, side)), branch.multipliers)
+        for low, high in problem.parts(split):
+            child = Branch((*branch.path, (split, low, high)), branch.multipliers)
             halves.append(_tighten(problem, child, proof, budget))
         if budget.exhausted:  # bounded halfway, they say less than the branch that they split
             break
@@ -95,17 +94,9 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
     return proof
 
 
-def _sides(problem: Problem, leaf: int) -> Iterator[int]:
-    if problem.buy_max[leaf] > 0:
-        yield 1
-    if problem.sell_max[leaf] > 0:
-        yield -1
-    yield 0
-
-
 def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floats]:
     """Each pie's marginal in the incumbent, and a geometric fan around it."""
-    low, high = leaf_intervals(problem, np.sign(incumbent.trades))
+    low, high = leaf_intervals(problem, problem.sides(incumbent.trades))
     exact: dict[int, tuple[float, float]] = {}
     for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
         up, down = marginals(problem, rows, incumbent.flows, low, high)
@@ -130,7 +121,7 @@ def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floa
             wanted = least if np.isfinite(least) else most if np.isfinite(most) else 0.0
         centre[p] = float(min(max(wanted, least), most)) if least <= most else wanted
         felt = problem.scale[rows][problem.scale[rows] > 0]
-        span = 2.0 * max(problem.min_trade, 1) / float(np.median(felt)) if len(felt) else 1.0
+        span = 2.0 * problem.order_size / float(np.median(felt)) if len(felt) else 1.0
         chosen[p] = np.unique(np.concatenate((centre[p] + span * GRID, [0.0] if problem.spare else [])))
     return chosen
 
@@ -138,7 +129,7 @@ def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floa
 def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> tuple[float, Branch, int | None]:
     """Raise the branch's bound by cutting planes; also the leaf to split on should that not be enough."""
     multipliers = dict(branch.multipliers)
-    tree = TreeBound(problem, dict(branch.path), lambda: budget.exhausted)
+    tree = TreeBound(problem, branch.path, lambda: budget.exhausted)
     best, split = -np.inf, None
     with contextlib.suppress(Stopped):
         for _ in range(ROUNDS):
@@ -147,7 +138,7 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
             best = max(best, bound)
             if best >= proof_goal(problem, proof.incumbent.error) or not np.isfinite(best):
                 break
-            added, split, sides = _relaxed(tree, dict(branch.path))
+            added, split, sides = _relaxed(tree, {row for row, _, _ in branch.path})
             _try(problem, sides, proof)
             if stalled or not added:
                 break
@@ -166,7 +157,7 @@ def _try(problem: Problem, sides: Ints, proof: Proof) -> None:
         proof.incumbent = found
 
 
-def _relaxed(tree: TreeBound, fixed: dict[int, int]) -> tuple[dict[int, list[float]], int | None, Ints]:
+def _relaxed(tree: TreeBound, cut: set[int]) -> tuple[dict[int, list[float]], int | None, Ints]:
     """Behind the bound: the best new multiplier of every pie, the least decided leaf, who trades on which side."""
     problem = tree.problem
     event = problem.event_row
@@ -190,7 +181,7 @@ def _relaxed(tree: TreeBound, fixed: dict[int, int]) -> tuple[dict[int, list[flo
             count, flow = tree.nested_flow(c, count, multiplier)
             money = flow + float(problem.received[c])
             stack.append((c, count, money, money))
-        undecided += _undecided(table, len(chosen) - len(table.must), tree, fixed)
+        undecided += _undecided(table, len(chosen) - len(table.must), tree, cut)
     split = min(undecided)[1] if undecided else None
     return added, split, sides
 
@@ -220,7 +211,7 @@ def _choice(table: PieTable, k: int) -> tuple[list[int], list[tuple[int, int]]]:
     return leaves, inner
 
 
-def _undecided(table: PieTable, k: int, tree: TreeBound, fixed: dict[int, int]) -> list[tuple[float, int]]:
+def _undecided(table: PieTable, k: int, tree: TreeBound, cut: set[int]) -> list[tuple[float, int]]:
     """Leaves by how little decides between trading and not: the distance to the slice on the other side of rank k."""
     if tree.gapless:
         return []
@@ -230,22 +221,22 @@ def _undecided(table: PieTable, k: int, tree: TreeBound, fixed: dict[int, int]) 
         other = k if rank < k else k - 1
         rival = costs[order[other]] if 0 <= other < len(order) else 0.0
         leaf = int(table.free[i])
-        if leaf not in fixed:
+        if leaf not in cut:
             found.append((abs(float(costs[i] - rival)), leaf))
     return found
 
 
 def _cheaper_side(tree: TreeBound, leaf: int, multiplier: float) -> int:
+    """On which side the leaf trades in the relaxed solution: the part of its domain nearest to what it wants."""
     problem = tree.problem
-    side = tree.fixed.get(leaf, 2)
-    if side != 2:
-        return side
-    if problem.buy_max[leaf] == 0:
-        return -1
-    if problem.sell_max[leaf] == 0:
-        return 1
     wanted = float(problem.ideal[leaf]) + float(problem.scale[leaf]) * (multiplier / 2.0 - float(problem.slope[leaf]))
-    return 1 if wanted > 0 else -1
+    best, nearest = 0, np.inf
+    for side, (least, most) in zip(SIDES, problem.ranges(np.array([leaf])), strict=True):
+        low, high = max(int(least[0]), int(tree.low[leaf])), min(int(most[0]), int(tree.high[leaf]))
+        away = max(low - wanted, wanted - high, 0.0)
+        if low <= high and away < nearest:
+            best, nearest = side, away
+    return best
 
 
 def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float) -> tuple[float, bool]:

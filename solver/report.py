@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.bound import Branch
+from solver.bound import Branch, Cut
 from solver.certificate import Findings
 from solver.plan import (
     BoundSource,
@@ -193,18 +193,27 @@ def _certificate(problem: Problem, proved: Proved, explain: bool) -> Certificate
 
 def _evidence(problem: Problem, branches: tuple[Branch, ...]) -> tuple[Evidence, ...]:
     ids = problem.tree.slice_ids
-    mark = {1: "+", -1: "-", 0: "0"}
     return tuple(
         Evidence(
             branch=number,
             slice_id=ids[p],
             trading=-1,
             multipliers=tuple(branch.multipliers[p].tolist()),
-            fixed=tuple(mark[side] + ids[row] for row, side in branch.path),
+            fixed=tuple(_mark(problem, cut) + ids[cut[0]] for cut in branch.path),
         )
         for number, branch in enumerate(branches)
         for p in sorted(branch.multipliers)
     )
+
+
+def _mark(problem: Problem, cut: Cut) -> str:
+    """What a cut lets a leaf do: + buy, - sell a part, x sell all, 0 rest."""
+    row, low, high = cut
+    if low > 0:
+        return "+"
+    if high == 0:
+        return "0"
+    return "x" if low == -problem.closes[row] else "-"
 
 
 def _portfolio_after(portfolio: Portfolio, problem: Problem, after: list[int], cash: int) -> Portfolio:

@@ -17,7 +17,7 @@ from itertools import combinations
 
 import numpy as np
 
-from solver.cash import Intervals, reachable
+from solver.cash import Intervals, reachable, sales
 from solver.ideal import Mode
 from solver.problem import Problem
 
@@ -37,9 +37,11 @@ def least_excess(problem: Problem) -> int:
     retired = np.flatnonzero(sells).tolist()
     if problem.situation.mode is not Mode.SELLING or len(retired) > MOST_RETIRED or not leaf[sells].all():
         return 0
+    if problem.closes[sells].any():
+        return 0
     wanted = -int(problem.received[problem.event_row])
-    others = np.array([row for row in problem.leaves.tolist() if row not in retired], dtype=np.intp)
-    sums, _ = reachable(problem, others, wanted + problem.spare)
+    others = [sales(problem, row) for row in problem.leaves.tolist() if row not in retired]
+    sums, _ = reachable(others, wanted + problem.spare)
     sets = (chosen for count in range(len(retired) + 1) for chosen in combinations(retired, count))
     return min((e for s in sets if (e := _excess(problem, retired, s, sums, wanted)) is not None), default=0)
 

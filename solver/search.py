@@ -14,7 +14,7 @@ import numpy as np
 from solver.bound import Branch
 from solver.cents import exact_trades, retired_excess
 from solver.engines import highs
-from solver.problem import Ints, Problem
+from solver.problem import CLOSES, Ints, Problem
 from solver.prover import Incumbent, Proof, incumbent_of, proof_goal, prove
 from solver.rules import Budget
 
@@ -125,8 +125,8 @@ def _improve(outcome: Outcome, problem: Problem, sides: Ints) -> None:
 def start_plan(problem: Problem) -> Incumbent | None:
     """The best of a few simple guesses at who trades, made exact; ``None`` where none of them can sum up."""
     best = None
-    # without a minimum every guess comes to the same plan
-    limit = STARTS if problem.min_trade > 1 and len(problem.leaves) <= LARGE else 1
+    # without gaps every guess comes to the same plan
+    limit = 1 if problem.gapless or len(problem.leaves) > LARGE else STARTS
     found = 0
     for sides in _guesses(problem):
         trades = exact_trades(problem, sides)
@@ -143,15 +143,19 @@ def start_plan(problem: Problem) -> Incumbent | None:
 
 def _guesses(problem: Problem) -> Iterator[Ints]:
     """Sides to try: those whose ideal exceeds some share of the minimum, then the largest few, then single leaves."""
-    leaves, m = problem.leaves, problem.min_trade
+    leaves, m = problem.leaves, problem.order_size
     ideal = problem.ideal[leaves]
-    must = problem.flow_max[leaves] < 0
+    buys, sells, closes = (least <= most for least, most in problem.ranges(leaves))
+    down = np.where(sells, -1, np.where(closes, CLOSES, 0))
+    toward = np.where(ideal > 0, np.where(buys, 1, 0), np.where(ideal < 0, down, 0))
+    must = np.where(problem.flow_max[leaves] < 0, down, 0)
     for share in (0.5, 1.0, 0.0, 0.75, 0.25):
-        yield _with_leaders(problem, np.where((np.abs(ideal) >= share * m) & (ideal != 0) | must, np.sign(ideal), 0))
-    room = np.where(problem.buy_max[leaves] > 0, problem.buy_max[leaves], problem.sell_max[leaves])
+        wanted = (np.abs(ideal) >= share * m) & (ideal != 0)
+        yield _with_leaders(problem, np.where(must != 0, must, np.where(wanted, toward, 0)))
+    room = np.where(buys, problem.buy_max[leaves], -problem.flow_min[leaves])
     money = abs(int(problem.received.sum()))
-    most = max(1, min(len(leaves), money // max(m, 1)))
-    side = np.where(problem.buy_max[leaves] > 0, 1, -1)
+    most = max(1, min(len(leaves), money // m))
+    side = np.where(buys, 1, down)
     for order in (np.argsort(-np.abs(ideal), kind="stable"), np.argsort(-room, kind="stable")):
         for count in sorted({most, (most + 1) // 2, (most + 3) // 4, most - 1, most // 2, 2, 1}, reverse=True):
             chosen = np.zeros(len(leaves), dtype=np.int64)

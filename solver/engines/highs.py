@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
-from solver.problem import Floats, Ints, Problem
+from solver.problem import SIDES, Floats, Ints, Problem
 from solver.rules import Budget
 
 __all__ = ["Proposal", "least_excess", "propose"]
@@ -68,10 +68,11 @@ class _Model:
 
 @dataclass(slots=True)
 class _Layout:
-    """Which columns carry what: a row's flow is the sum of ``flow[row]``; ``switch[(row, side)]`` is its z."""
+    """Which columns carry what: a leaf's flow sums up ``flow[row]``, one a side; ``switch[row, side]`` is its z."""
 
     unit: float  # minor units in one unit of the model's money
     worth: float  # minor units of J in one unit of the model's objective
+    domain: dict[int, dict[int, tuple[float, float]]]
     flow: dict[int, list[int]] = field(default_factory=dict)
     switch: dict[tuple[int, int], int] = field(default_factory=dict)
 
@@ -83,7 +84,7 @@ def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: in
     lets z be any number from 0 to 1: a linear program, which HiGHS leaves within milliseconds when it is told to.
     """
     model, layout = _Model(), _layout(problem)
-    if problem.min_trade <= 1:
+    if problem.gapless:
         _write_quadratic(problem, model, layout)
     else:
         _write_tangents(problem, model, layout, points)
@@ -134,9 +135,10 @@ def _base(problem: Problem) -> float:
 def _layout(problem: Problem) -> _Layout:
     leaves = problem.leaves
     moved = np.abs(problem.ideal[leaves])
-    unit = max(1.0, float(problem.min_trade), float(moved.max(initial=0.0)))
+    unit = max(float(problem.order_size), float(moved.max(initial=0.0)))
     felt = problem.scale[leaves][problem.scale[leaves] > 0]
-    return _Layout(unit, max(unit * unit / float(np.median(felt)) if len(felt) else unit, 1e-9))
+    worth = max(unit * unit / float(np.median(felt)) if len(felt) else unit, 1e-9)
+    return _Layout(unit, worth, _domains(problem))
 
 
 def _term(problem: Problem, layout: _Layout, row: int) -> tuple[float, float]:
@@ -168,26 +170,20 @@ def _pie_column(problem: Problem, model: _Model, layout: _Layout, p: int) -> int
 def _write_switches(problem: Problem, model: _Model, layout: _Layout) -> None:
     """Leaves that may trade: x on each side behind a binary z, within m z ≤ |x| ≤ U z, at most one side."""
     unit = layout.unit
-    for row in map(int, problem.leaves):
+    for row, domain in layout.domain.items():
         layout.flow[row] = []
-        sides = []
-        for side, least, most in (
-            (1, problem.buy_min[row], problem.buy_max[row]),
-            (-1, problem.sell_min[row], problem.sell_max[row]),
-        ):
-            if most == 0:
-                continue
-            low, high = sorted((0.0, side * float(most) / unit))
-            x = model.column(low, high)
+        switches = []
+        for side, (least, most) in domain.items():
+            x = model.column(min(0.0, least / unit), max(0.0, most / unit))
             z = model.column(0.0, 1.0, integer=True)
             layout.flow[row].append(x)
             layout.switch[row, side] = z
-            model.row(0.0, np.inf, [x, z], [float(side), -float(least) / unit])
-            model.row(-np.inf, 0.0, [x, z], [float(side), -float(most) / unit])
-            sides.append(z)
-        if len(sides) == 2:
-            model.row(-np.inf, 1.0, sides, [1.0, 1.0])
-        if problem.flow_max[row] < 0:  # a retired slice that must go below what it holds
+            model.row(0.0, np.inf, [x, z], [1.0, -least / unit])
+            model.row(-np.inf, 0.0, [x, z], [1.0, -most / unit])
+            switches.append(z)
+        if len(switches) > 1:
+            model.row(-np.inf, 1.0, switches, [1.0] * len(switches))
+        if problem.flow_max[row] < 0:  # it must go below what it holds: retired, or above its largest position
             model.row(-np.inf, float(problem.flow_max[row]) / unit, layout.flow[row], [1.0] * len(layout.flow[row]))
     _write_count(problem, model, layout)
 
@@ -195,24 +191,23 @@ def _write_switches(problem: Problem, model: _Model, layout: _Layout) -> None:
 def _write_count(problem: Problem, model: _Model, layout: _Layout) -> None:
     """At most ⌊money / m⌋ slices can trade on a one-sided event: what keeps near-equal slices from exploding."""
     money = abs(int(problem.received.sum())) + problem.spare
-    one_sided = len({side for _, side in layout.switch}) == 1
-    whole = bool((problem.sell_max[problem.leaves] < problem.min_trade).any()) and not problem.buy_max.any()
-    if one_sided and not whole and problem.min_trade > 1:
+    one_sided = len({side > 0 for _, side in layout.switch}) == 1
+    leaves = problem.leaves
+    least = int(
+        (problem.buy_min if problem.buy_max.any() else problem.sell_min)[leaves].min(initial=problem.order_size)
+    )
+    if one_sided and least > 1 and not problem.closes.any():
         columns = list(layout.switch.values())
-        model.row(-np.inf, float(money // problem.min_trade), columns, [1.0] * len(columns))
+        model.row(-np.inf, float(money // least), columns, [1.0] * len(columns))
 
 
 def _write_tangents(problem: Problem, model: _Model, layout: _Layout, points: list[Ints]) -> None:
     _write_switches(problem, model, layout)
-    for row in map(int, problem.leaves):
+    for row, domain in layout.domain.items():
         a, b = _term(problem, layout, row)
         if a == 0.0:
             continue
-        for (x, side), (least, most) in zip(
-            [(c, s) for c, s in zip(layout.flow[row], [s for s in (1, -1) if (row, s) in layout.switch], strict=True)],
-            [_domain(problem, row, s) for s in (1, -1) if (row, s) in layout.switch],
-            strict=True,
-        ):
+        for x, (side, (least, most)) in zip(layout.flow[row], domain.items(), strict=True):
             at = {least, most, min(max(float(problem.ideal[row]), least), most)}
             at |= {min(max(float(flows[row]), least), most) for flows in points}
             t = model.column(-np.inf, np.inf, cost=1.0)
@@ -225,7 +220,7 @@ def _write_tangents(problem: Problem, model: _Model, layout: _Layout, points: li
         if a == 0.0:
             continue
         t = model.column(-np.inf, np.inf, cost=1.0)
-        m, ideal = float(problem.min_trade), float(problem.ideal[p])
+        m, ideal = float(problem.order_size), float(problem.ideal[p])
         at = {float(problem.flow_min[p]), 0.0, ideal, float(problem.flow_max[p]), ideal - m, ideal + m, ideal / 2}
         at |= {float(flows[p]) for flows in points}
         for point in sorted(at):
@@ -233,10 +228,14 @@ def _write_tangents(problem: Problem, model: _Model, layout: _Layout, points: li
             model.row(-a * tangent**2, np.inf, [t, y], [1.0, -(2 * a * tangent + b)])
 
 
-def _domain(problem: Problem, row: int, side: int) -> tuple[float, float]:
-    if side > 0:
-        return float(problem.buy_min[row]), float(problem.buy_max[row])
-    return -float(problem.sell_max[row]), -float(problem.sell_min[row])
+def _domains(problem: Problem) -> dict[int, dict[int, tuple[float, float]]]:
+    """What each leaf may trade by side (least, most), beside nothing."""
+    found: dict[int, dict[int, tuple[float, float]]] = {row: {} for row in problem.leaves.tolist()}
+    for side, (lows, highs) in zip(SIDES, problem.ranges(problem.leaves), strict=True):
+        for domain, least, most in zip(found.values(), lows.tolist(), highs.tolist(), strict=True):
+            if least <= most:
+                domain[side] = float(least), float(most)
+    return found
 
 
 def _write_conservation(problem: Problem, model: _Model, layout: _Layout) -> None:
@@ -254,7 +253,7 @@ def _write_conservation(problem: Problem, model: _Model, layout: _Layout) -> Non
 
 def _sides(problem: Problem, layout: _Layout, values: Floats) -> Ints:
     sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
-    if problem.min_trade <= 1:
+    if problem.gapless:
         for row in map(int, problem.leaves):
             sides[row] = int(np.sign(np.rint(values[layout.flow[row][0]] * layout.unit)))
         return sides

@@ -120,11 +120,16 @@ def test_bad_evidence_never_raises_the_bound(event: Event) -> None:
 def test_branches_that_leave_a_case_out_prove_nothing() -> None:
     case, _, branches = solved(Rebalance())
     leaf = int(case.leaves[0])
-    whole = [((leaf, 1),), ((leaf, -1),), ((leaf, 0),)]
+    whole = [((leaf, *part),) for part in case.parts(leaf)]
+    assert len(whole) == 3
     assert covers(case, whole)
     for missing in whole:
         assert not covers(case, [path for path in whole if path != missing])
-    assert not covers(case, [((leaf, 1),), ((int(case.leaves[1]), 0),)])
+    assert not covers(case, [whole[0], ((int(case.leaves[1]), 0, 0),)])
+    low, high = int(case.flow_min[leaf]), int(case.flow_max[leaf])
+    assert covers(case, [((leaf, low, 3),), ((leaf, 4, high),)])
+    for one, other in (((low, 2), (4, high)), ((low + 1, 3), (4, high)), ((low, 3), (4, high - 1))):
+        assert not covers(case, [((leaf, *one),), ((leaf, *other),)])
     assert not covers(case, [])
     assert lower_bound(case, [Branch(whole[0], branches[0].multipliers if branches else {})]) == 0.0
 
