@@ -25,7 +25,8 @@ from server.conversion import ENGINES, MAX_REQUEST_BYTES, parse
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.status import BatchOver, Overloaded, status_of
 from solver import SOLVER_VERSION, Budget, available
-from solver.portfolio import MAX_DEPTH, MAX_MONEY, MAX_SLICES
+from solver.money import MAX_MONEY
+from solver.portfolio import MAX_DEPTH, MAX_SLICES
 
 __all__ = ["SERVICE_NAME", "AllocationService"]
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from solver.reasons import money_text
+from solver.sentences import money_text
 
 __all__ = ["make_console", "print_comparison", "print_response"]
 

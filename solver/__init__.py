@@ -26,15 +26,18 @@ from solver.events import (
     TargetSlice,
     Withdrawal,
 )
-from solver.plan import Infeasible, Plan, Quality, Side
+from solver.plan import Infeasible, Plan, Quality
 from solver.planning import available, check_request, plan
 from solver.portfolio import Holding, Pie, Portfolio, Slice
 from solver.rules import BASELINES, Budget, Engine, Rules
+from solver.securities import Block, BlockReason, Security, Side
 from solver.version import SOLVER_VERSION
 
 __all__ = [
     "BASELINES",
     "SOLVER_VERSION",
+    "Block",
+    "BlockReason",
     "Budget",
     "ChangedPie",
     "Comparison",
@@ -56,6 +59,7 @@ __all__ = [
     "Rebalance",
     "Rules",
     "Score",
+    "Security",
     "Side",
     "Slice",
     "TargetChange",

@@ -28,17 +28,14 @@ Intervals = list[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class CashStage:
-    """The problems that rank best and equal in cash (one, but for ties between idle pies), and if that is proved.
-
-    None at all where no trades keep the rules.
-    """
+    """The problems that rank best and equal in cash (one, but for ties between idle pies), and if that is proved."""
 
     cases: tuple[Problem, ...]
     exact: bool
 
 
 def decide_cash(problem: Problem) -> CashStage:
-    """Fix what cash may be left; no cases at all where no trades keep the rules: a withdrawal that can not be raised.
+    """Fix what cash may be left.
 
     Deposit, liquidation: Σ r_p least, r_p > 0 only where the leaves below p buy nothing more.
     Withdrawal: r = 0 where that closes no position under m that the ideal keeps, else 0 ≤ r ≤ r_min + m.
@@ -169,10 +166,7 @@ def _withdrawal(problem: Problem) -> CashStage:
         return CashStage((problem,), exact)
     overshoot = max(problem.min_trade, max((low for parts in ranges.values() for low, _ in parts), default=0))
     everything, all_exact = reachable(list(ranges.values()), wanted + 2 * overshoot)
-    enough = [max(low, wanted) for low, high in everything if high >= wanted]
-    if not enough:
-        return CashStage((), True)
-    least = min(enough) - wanted
+    least = min(max(low, wanted) for low, high in everything if high >= wanted) - wanted  # to sell all is enough
     return CashStage((replace(problem, spare=least + problem.min_trade),), exact and all_exact)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from solver.portfolio import Portfolio
+from solver.securities import Side
 
 __all__ = [
     "BoundSource",
@@ -26,13 +27,6 @@ __all__ = [
     "ReasonCode",
     "Side",
 ]
-
-
-class Side(Enum):
-    """Which way an order trades."""
-
-    BUY = "BUY"
-    SELL = "SELL"
 
 
 class Quality(Enum):
@@ -78,6 +72,12 @@ class ReasonCode(Enum):
     MINIMUM_TOO_LARGE_BELOW = "MINIMUM_TOO_LARGE_BELOW"
     TAKES_WHAT_OTHERS_CANNOT = "TAKES_WHAT_OTHERS_CANNOT"
     GIVES_WHAT_OTHERS_CANNOT = "GIVES_WHAT_OTHERS_CANNOT"
+    BLOCKED = "BLOCKED"
+    LARGEST_POSITION = "LARGEST_POSITION"
+    SMALLEST_POSITION = "SMALLEST_POSITION"
+    LIMITED_BELOW = "LIMITED_BELOW"
+    WAITS_FOR_THRESHOLD = "WAITS_FOR_THRESHOLD"
+    DEPOSIT_TOO_SMALL = "DEPOSIT_TOO_SMALL"
     ROUNDING = "ROUNDING"
 
 

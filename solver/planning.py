@@ -119,8 +119,6 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
         if rounded is not None:
             return rounded
     stage = decide_cash(problem)
-    if not stage.cases:
-        return Infeasible("WITHDRAWAL_BLOCKED", ())
     solve = _referred if engine is Engine.REFERENCE else search
     outcomes = [solve(case, budget) for case in stage.cases]
     found = [o for o in outcomes if o.incumbent is not None]

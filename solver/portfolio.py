@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from solver.errors import InvalidRequest, Violation
+from solver.money import MAX_MONEY, id_violation, money_violation
+from solver.securities import Security, security_violations
 
-__all__ = ["MAX_DEPTH", "MAX_ID_BYTES", "MAX_MONEY", "MAX_SLICES", "MAX_WEIGHT", "Holding", "Pie", "Portfolio", "Slice"]
+__all__ = ["MAX_DEPTH", "MAX_SLICES", "MAX_WEIGHT", "Holding", "Pie", "Portfolio", "Slice"]
 
-MAX_MONEY = 10**13  # minor units: the total of values, cash and amounts
 MAX_WEIGHT = 10**9
 MAX_SLICES = 10_000
 MAX_DEPTH = 16  # levels of slices
-MAX_ID_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Pie:
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """One account: a tree of pies, and cash (minor units) beside it.
+    """One account: a tree of pies, cash (minor units) beside it, and rules for some of its securities.
 
     Raises
     ------
@@ -61,6 +61,7 @@ class Portfolio:
     currency_code: str = "USD"
     portfolio_id: str = ""
     version: str = ""
+    securities: tuple[Security, ...] = ()
 
     def __post_init__(self) -> None:
         violations = tuple(_portfolio_violations(self))
@@ -78,33 +79,12 @@ def pie_value(pie: Pie) -> int:
     return sum(c.content.value if isinstance(c.content, Holding) else pie_value(c.content) for c in pie.slices)
 
 
-def money_violation(field: str, amount: object, least: int = 0) -> Violation | None:
-    """The fault of an amount of money that is no integer in ``[least, MAX_MONEY]``, or ``None``."""
-    if type(amount) is not int:
-        return Violation(field, "NOT_AN_INTEGER", f"is {amount!r}; money is an integer number of minor units")
-    if amount < least:
-        reason = "NEGATIVE_AMOUNT" if amount < 0 else "AMOUNT_TOO_SMALL"
-        return Violation(field, reason, f"is {amount}; it must be at least {least}")
-    if amount > MAX_MONEY:
-        return Violation(field, "AMOUNT_TOO_LARGE", f"is {amount}; at most {MAX_MONEY} minor units are supported")
-    return None
-
-
 def weight_violation(field: str, weight: object) -> Violation | None:
     """The fault of a target weight that is no integer in ``[0, MAX_WEIGHT]``, or ``None``."""
     if type(weight) is not int:
         return Violation(field, "NOT_AN_INTEGER", f"is {weight!r}; a target weight is an integer such as 20 (of 100)")
     if not 0 <= weight <= MAX_WEIGHT:
         return Violation(field, "WEIGHT_OUT_OF_RANGE", f"is {weight}; a target weight lies between 0 and {MAX_WEIGHT}")
-    return None
-
-
-def id_violation(field: str, identifier: object) -> Violation | None:
-    """The fault of an id that is empty, no text or too long, or ``None``."""
-    if not isinstance(identifier, str) or not identifier:
-        return Violation(field, "MISSING_ID", "is empty; every slice and security needs an id")
-    if len(identifier.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
-        return Violation(field, "ID_TOO_LONG", f"is longer than {MAX_ID_BYTES} bytes")
     return None
 
 
@@ -165,6 +145,7 @@ def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
         yield Violation(
             "portfolio", "AMOUNT_TOO_LARGE", f"totals {total}; at most {MAX_MONEY} minor units are supported"
         )
+    yield from security_violations(portfolio.securities)
 
 
 def _slice_violations(at: str, child: Slice, seen: dict[str, str]) -> Iterator[Violation]:

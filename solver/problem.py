@@ -142,12 +142,22 @@ class Problem:
         return flows
 
     def retired_within(self, excess: Ints | int) -> Problem:
-        """The same problem, every retired row keeping at most ``excess`` beyond its ideal: A_n ≤ ⌈A°_n⌉ + excess."""
+        """The same problem, every retired row keeping at most ``excess`` beyond its ideal: A_n ≤ ⌈A°_n⌉ + excess.
+
+        A row that can not go so low, since a rule blocks its sales, goes as low as it can.
+        """
         retired = self.keep >= 0
         if not retired.any():
             return self
-        most = np.where(retired, np.minimum(self.flow_max, self.keep - self.value + excess), self.flow_max)
-        return replace(self, flow_max=_frozen(most))
+        most = np.minimum(self.flow_max, np.maximum(self.keep - self.value + excess, self.lowest()))
+        return replace(self, flow_max=_frozen(np.where(retired, most, self.flow_max)))
+
+    def lowest(self) -> Ints:
+        """The least flow of every row that the leaves below it can make."""
+        lowest = self.flow_min.copy()
+        for p, rows in zip(reversed(self.pies), reversed(self.children), strict=True):
+            lowest[p] = max(int(lowest[p]), int(lowest[rows].sum() - self.received[p]))
+        return lowest
 
     @property
     def order_size(self) -> int:

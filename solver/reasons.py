@@ -14,91 +14,25 @@ letters, with n the number of leaves that may trade, x the flow of a row and x°
     BELOW_MINIMUM             a leaf with |x°| of half a cent or more that rests under a minimum
     MINIMUM_TOO_LARGE_BELOW   a pie that gets less than x° while a leaf in it rests under a minimum
     CLOSED_BELOW_MINIMUM      a position worth less than m, sold whole
+    BLOCKED                   a leaf that would trade |x°| of half a cent or more on a side that may not be traded
+    LARGEST_, SMALLEST_...    a leaf that its largest or smallest position keeps from x°
+    LIMITED_BELOW             a pie that gets n or more away from x° with one of these in it
+    WAITS_FOR_THRESHOLD       the account's cash is under the threshold, so a deposit is not invested yet
+    DEPOSIT_TOO_SMALL         no order can be bought with the money there is
     ABOVE_LEVEL, BELOW_LEVEL  x° = 0 and s_n > 0 in a buying pie, s_n < 0 in a selling one
     AT_TARGET                 x° = 0 and none of these
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from functools import lru_cache
-from string import Formatter
-
 from solver.ideal import Mode
 from solver.plan import Reason, ReasonCode
 from solver.problem import Ints, Problem
+from solver.sentences import forms
 from solver.situations import Understood
 from solver.targets import Liquidated
 
-__all__ = ["explained", "explained_liquidation", "minor_digits", "money_text"]
-
-ZERO_DECIMALS = frozenset(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"))  # ISO 4217
-THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
-
-SENTENCES = {
-    ReasonCode.UNDERWEIGHT: "Underweight: it buys {trade} to come nearer to its target.",
-    ReasonCode.OVERWEIGHT: "Overweight: it sells {trade} to come nearer to its target.",
-    ReasonCode.AT_TARGET: "At its target: it has nothing to trade.",
-    ReasonCode.ABOVE_LEVEL: "Less underweight than its siblings: the money goes to those further below their target.",
-    ReasonCode.BELOW_LEVEL: "Less overweight than its siblings: the money comes from those further above their target.",
-    ReasonCode.BELOW_MINIMUM: "It would trade {ideal}, less than the minimum trade of {minimum}, so it rests.",
-    ReasonCode.CLOSED_BELOW_MINIMUM: "Worth less than the minimum trade of {minimum}, it can only be sold whole.",
-    ReasonCode.RETIRED: "Its target, or that of a pie around it, is 0: nothing is bought here.",
-    ReasonCode.LIQUIDATED: "Taken out of the portfolio: sold whole for {trade}, which stays in the pie that lost it.",
-    ReasonCode.MOVED: "Moved to another pie with what it held.",
-    ReasonCode.ADDED: "Added with this event: it starts empty.",
-    ReasonCode.NO_FLOW_FROM_ABOVE: "Its pie gets no money and gives none in this event.",
-    ReasonCode.OUTSIDE_EVENT: "This event does not trade here.",
-    ReasonCode.MINIMUM_TOO_LARGE_BELOW: "Its share is {ideal}; a minimum of {minimum} is too large for its slices.",
-    ReasonCode.TAKES_WHAT_OTHERS_CANNOT: "It takes {excess} beyond its share, since no order may be under {minimum}.",
-    ReasonCode.GIVES_WHAT_OTHERS_CANNOT: "It gives {excess} beyond its share, since no order may be under {minimum}.",
-    ReasonCode.ROUNDING: "Whole cents: it trades {trade} where the exact share is {ideal}.",
-}
-
-CROWDED_OUT = "It would trade {ideal}, but what others must trade under the minimum of {minimum} leaves it too little."
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """A sentence made ready to fill in, since every plan writes one or two for each of its slices."""
-
-    code: ReasonCode
-    names: tuple[str, ...]  # its figures, in the order in which they are said
-    pattern: str
-    unit: int  # minor units in one of what is said
-    plain: Reason | None  # the whole reason, made once, where there are no figures
-
-    def filled(self, figures: list[float]) -> Reason:
-        """The reason with its ``figures``, minor units; the sentence says them without their sign."""
-        exact = [f"{x:.6f}" if type(x) is float else str(x) for x in figures]
-        said = self.pattern.format(*[abs(x) / self.unit for x in figures])
-        return Reason(self.code, tuple(zip(self.names, exact, strict=True)), said)
-
-
-@lru_cache(maxsize=256)
-def _forms(currency_code: str) -> tuple[dict[ReasonCode, _Form], _Form]:
-    """Every sentence in one currency, and the one for a slice that is crowded out."""
-    forms = {code: _form(code, sentence, currency_code) for code, sentence in SENTENCES.items()}
-    return forms, _form(ReasonCode.BELOW_MINIMUM, CROWDED_OUT, currency_code)
-
-
-def _form(code: ReasonCode, sentence: str, currency_code: str) -> _Form:
-    names = tuple(name for _, name, _, _ in Formatter().parse(sentence) if name)
-    decimals = minor_digits(currency_code)
-    pattern = re.sub(r"{\w+}", f"{{:,.{decimals}f}} {currency_code}", sentence)
-    return _Form(code, names, pattern, 10**decimals, None if names else Reason(code, (), sentence))
-
-
-def minor_digits(currency_code: str) -> int:
-    """Decimals of the currency's minor unit: 2 for USD, 0 for JPY (ISO 4217)."""
-    return 0 if currency_code in ZERO_DECIMALS else 3 if currency_code in THREE_DECIMALS else 2
-
-
-def money_text(amount: float, currency_code: str) -> str:
-    """``amount`` minor units as people write it: 123456 is 1,234.56 USD."""
-    decimals = minor_digits(currency_code)
-    return f"{amount / 10**decimals:,.{decimals}f} {currency_code}"
+__all__ = ["explained", "explained_liquidation"]
 
 
 def explained(problem: Problem, trades: Ints, flows: Ints, understood: Understood) -> list[tuple[Reason, ...]]:
@@ -108,8 +42,8 @@ def explained(problem: Problem, trades: Ints, flows: Ints, understood: Understoo
 
 def explained_liquidation(sold: Liquidated, understood: Understood) -> tuple[Reason, ...]:
     """The reason of a holding that the event sold whole."""
-    forms, _ = _forms(understood.portfolio.currency_code)
-    return (forms[ReasonCode.LIQUIDATED].filled([sold.value]),)
+    told, _ = forms(understood.portfolio.currency_code)
+    return (told[ReasonCode.LIQUIDATED].filled([sold.value]),)
 
 
 class _Explainer:
@@ -123,7 +57,9 @@ class _Explainer:
         self.ideal[problem.event_row] = float(problem.received.sum())
         self.slope = problem.slope.tolist()
         self.scale = problem.scale.tolist()
-        self.forms, self.crowded_out = _forms(understood.portfolio.currency_code)
+        self.limits = problem.situation.limits
+        self.understood = understood
+        self.forms, self.crowded_out = forms(understood.portfolio.currency_code, bool(self.limits))
         changed = understood.changed
         self.moved = changed.moved if changed else frozenset()
         self.added = changed.added if changed else frozenset()
@@ -131,7 +67,8 @@ class _Explainer:
         self.split = set(problem.pies)
         self.inside = problem.tree.below(problem.event_row)
         self.cents = max(1, len(problem.leaves))
-        self.minimum = problem.min_trade if problem.min_trade > 1 else 0  # a minimum of one cent binds nothing
+        least = max(problem.order_size, problem.min_trade)
+        self.minimum = least if least > 1 else 0  # a minimum of one cent binds nothing
         self.money = self._money()
         self.trading = self._trading(trades)
 
@@ -161,17 +98,57 @@ class _Explainer:
         form = self.forms[code]
         if form.plain:
             return form.plain
-        if code is ReasonCode.BELOW_MINIMUM and abs(self.ideal[row]) >= self.minimum:
+        if code is ReasonCode.BELOW_MINIMUM and abs(self.ideal[row]) >= self._minimum(row):
             form = self.crowded_out
-        figures: list[float] = []
-        for name in form.names:
-            if name == "trade":
-                figures.append(self.sold[row] if code is ReasonCode.LIQUIDATED else self.flow[row])
-            elif name == "minimum":
-                figures.append(self.minimum)
-            else:
-                figures.append(self._wanted(row) if name == "ideal" else self.flow[row] - self.ideal[row])
-        return form.filled(figures)
+        return form.filled([self._figure(row, name, code) for name in form.names])
+
+    def _figure(self, row: int, name: str, code: ReasonCode) -> float | str:
+        limit = self.problem.situation.limit(row)
+        if name == "trade":
+            return self.sold[row] if code is ReasonCode.LIQUIDATED else self.flow[row]
+        if name == "minimum":
+            return self._minimum(row)
+        if name == "blocked":
+            return ", ".join(limit.no_buy if self._wanted(row) > 0 else limit.no_sell)
+        if name == "most":
+            return limit.most or 0
+        if name == "least":
+            return limit.least
+        if name in ("money", "deposit"):
+            return self._deposit(code)[name]
+        return self._wanted(row) if name == "ideal" else self.flow[row] - self.ideal[row]
+
+    def _deposit(self, code: ReasonCode) -> dict[str, int]:
+        """The money that a deposit could not place, and how much more there must be."""
+        threshold = self.understood.rules.deposit_threshold or 0
+        needed = threshold if code is ReasonCode.WAITS_FOR_THRESHOLD else self._least_order()
+        return {"money": self._idle_money(), "deposit": max(0, needed - self._idle_money())}
+
+    def _idle_money(self) -> int:
+        understood = self.understood
+        return max(0, understood.portfolio.cash + understood.received_cash - understood.rules.cash_floor)
+
+    def _least_order(self) -> int:
+        """The least that some leaf could buy if there were money for it; 0 where none may buy anything."""
+        found = []
+        for row in self.inside:
+            limit, held = self.problem.situation.limit(row), self.tree.value[row]
+            least = max(limit.min_trade, limit.least - held)
+            room = limit.most is None or held + least <= limit.most
+            if not self.tree.children[row] and room and not limit.no_buy and not self._retired_around(row):
+                found.append(least)
+        return min(found, default=0)
+
+    def _retired_around(self, row: int) -> bool:
+        while row != self.problem.event_row:
+            if self.tree.weight[row] == 0:
+                return True
+            row = self.tree.parent[row]
+        return False
+
+    def _minimum(self, row: int) -> int:
+        """m of the leaf ``row``, or, for a pie, the largest of all leaves."""
+        return self.minimum if self.tree.children[row] else self.problem.situation.limit(row).min_trade
 
     def _wanted(self, row: int) -> float:
         """x°, or what a pie that traded nothing would have split."""
@@ -187,11 +164,32 @@ class _Explainer:
         if parent not in self.split:
             mode = self.problem.situation.mode
             return [ReasonCode.OUTSIDE_EVENT if mode is Mode.NOTHING else ReasonCode.NO_FLOW_FROM_ABOVE]
+        limited = [code] if (code := self._limited(row)) else []
         if self.tree.weight[row] == 0:
-            return [ReasonCode.RETIRED, *self._retired(row)]
+            return [ReasonCode.RETIRED, *(limited or self._retired(row))]
         if self.flow[row]:
-            return self._traded(row)
-        return self._rested(row, parent)
+            return self._traded(row, limited)
+        return limited or self._rested(row, parent)
+
+    def _limited(self, row: int) -> ReasonCode | None:
+        """Which limit of its own keeps a leaf half a cent or more from its ideal."""
+        if row not in self.limits:
+            return None
+        limit, held = self.limits[row], self.tree.value[row]
+        wanted, trade = self._wanted(row), self.flow[row]
+        away = wanted - trade
+        if abs(away) < 0.5:
+            return None
+        if (away > 0 and trade >= 0 and limit.no_buy) or (away < 0 and trade <= 0 and limit.no_sell):
+            return ReasonCode.BLOCKED
+        if limit.most is not None and away > 0 and held + wanted > limit.most:
+            return ReasonCode.LARGEST_POSITION
+        if 0 < held + wanted < limit.least:
+            return ReasonCode.SMALLEST_POSITION
+        return None
+
+    def _limited_below(self, row: int) -> bool:
+        return any(self._limited(r) for r in self.tree.below(row) if r in self.limits)
 
     def _above(self, row: int) -> list[ReasonCode]:
         """The event's own pie, and everything outside it."""
@@ -201,10 +199,15 @@ class _Explainer:
         if flow > 0:
             return [ReasonCode.UNDERWEIGHT]
         if flow < 0:  # a rebalance may free less than a minimum, and only whole cents or the minimum make it
-            small = ReasonCode.ROUNDING if -flow < self.cents else ReasonCode.MINIMUM_TOO_LARGE_BELOW
+            small = ReasonCode.ROUNDING if -flow < self.cents else self._too_small(row)
             return [ReasonCode.OVERWEIGHT if mode is Mode.SELLING else small]
-        starved = bool(self.money.get(row)) and self.minimum > 0
-        return [ReasonCode.MINIMUM_TOO_LARGE_BELOW if starved else ReasonCode.AT_TARGET]
+        if self.understood.waits:
+            return [ReasonCode.WAITS_FOR_THRESHOLD]
+        if not self.money.get(row):
+            return [ReasonCode.AT_TARGET]
+        deposits = mode is Mode.BUYING and not self.problem.situation.from_liquidation
+        starved = deposits and self._least_order() > self._idle_money()
+        return [self._too_small(row), *([ReasonCode.DEPOSIT_TOO_SMALL] if starved else [])]
 
     def _retired(self, row: int) -> list[ReasonCode]:
         if self.flow[row]:
@@ -213,6 +216,8 @@ class _Explainer:
 
     def _too_small(self, row: int) -> ReasonCode:
         """Why a row rests although its ideal is half a cent or more."""
+        if self.tree.children[row] and self._limited_below(row):
+            return ReasonCode.LIMITED_BELOW
         if not self.minimum:
             return ReasonCode.ROUNDING
         if not self.tree.children[row]:
@@ -226,26 +231,25 @@ class _Explainer:
 
     def _shut(self, row: int) -> bool:
         """Whether money wants in at or below a slice of target 0, where nothing is bought."""
-        wanted = self._wanted(row)
-        while wanted > 0 and row != self.problem.event_row:
-            if self.tree.weight[row] == 0:
-                return True
-            row = self.tree.parent[row]
-        return False
+        return self._wanted(row) > 0 and self._retired_around(row)
 
     def _closed(self, row: int) -> list[ReasonCode]:
         held = self.tree.value[row]
-        closed = not self.tree.children[row] and held < self.problem.min_trade and self.flow[row] == -held
+        closed = not self.tree.children[row] and held < self._minimum(row) and self.flow[row] == -held
         return [ReasonCode.CLOSED_BELOW_MINIMUM] if closed else []
 
-    def _traded(self, row: int) -> list[ReasonCode]:
+    def _traded(self, row: int, limited: list[ReasonCode]) -> list[ReasonCode]:
         trade, ideal = self.flow[row], self.ideal[row]
         buys = trade > 0
         off = trade - ideal
         codes = []
         if ideal * trade > 0:
             codes.append(ReasonCode.UNDERWEIGHT if buys else ReasonCode.OVERWEIGHT)
-        if abs(off) >= self.cents and off * trade > 0:
+        if limited:
+            codes += limited
+        elif abs(off) >= self.cents and self.tree.children[row] and self._limited_below(row):
+            codes.append(ReasonCode.LIMITED_BELOW)
+        elif abs(off) >= self.cents and off * trade > 0:
             codes.append(ReasonCode.TAKES_WHAT_OTHERS_CANNOT if buys else ReasonCode.GIVES_WHAT_OTHERS_CANNOT)
         elif abs(off) >= self.cents and self.minimum and self.tree.children[row] and self._held_back(row):
             codes.append(ReasonCode.MINIMUM_TOO_LARGE_BELOW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Proved:
 
 
 def in_listed_order(problem: Problem, trades: Ints) -> Ints:
-    """Stage 4, ties: among slices alike in target, value and all below them the earlier listed trades more.
+    """Stage 4, ties: among slices alike in target, value, rules and all below them the earlier listed trades more.
 
     Slices that are alike may swap what they trade without changing anything else, so each group of twins is sorted.
     """
@@ -55,7 +55,7 @@ def in_listed_order(problem: Problem, trades: Ints) -> Ints:
     arranged = trades.copy()
     for p in reversed(tree.below(problem.event_row)):
         if not tree.children[p]:
-            signature[p] = (tree.weight[p], tree.value[p])
+            signature[p] = (tree.weight[p], tree.value[p], problem.situation.limit(p))
             continue
         twins: dict[object, list[int]] = {}
         for c in tree.children[p]:
@@ -228,4 +228,4 @@ def _portfolio_after(portfolio: Portfolio, problem: Problem, after: list[int], c
             slices.append(Slice(child.slice_id, child.target_weight, new))
         return Pie(tuple(slices), pie.weight_total)
 
-    return Portfolio(rebuilt(portfolio.root), cash, portfolio.currency_code, portfolio.portfolio_id, portfolio.version)
+    return replace(portfolio, root=rebuilt(portfolio.root), cash=cash)

@@ -29,21 +29,25 @@ MOST_RETIRED = 12  # every set of them is looked at
 def least_excess(problem: Problem) -> int:
     """A lower bound (minor units) on Σ_{w_n=0} max(0, A_n − ⌈A°_n⌉) over the plans of one cash case.
 
-    It is attained but where retired pies sell, or more than ``MOST_RETIRED`` retired leaves do: there it is 0.
+    What may not be sold is kept in any case. The bound is attained but where retired pies sell, or more than
+    ``MOST_RETIRED`` retired leaves do: there it is only that.
     """
+    held = problem.value + problem.lowest() - problem.keep
+    kept = int(held[(problem.keep >= 0) & (held > 0)].sum())
     leaf = np.zeros(len(problem.value), dtype=bool)
     leaf[problem.leaves] = True
     sells = (problem.keep >= 0) & (problem.keep < problem.value)
     retired = np.flatnonzero(sells).tolist()
     if problem.situation.mode is not Mode.SELLING or len(retired) > MOST_RETIRED or not leaf[sells].all():
-        return 0
+        return kept
     if problem.closes[sells].any():
-        return 0
+        return kept
     wanted = -int(problem.received[problem.event_row])
     others = [sales(problem, row) for row in problem.leaves.tolist() if row not in retired]
     sums, _ = reachable(others, wanted + problem.spare)
     sets = (chosen for count in range(len(retired) + 1) for chosen in combinations(retired, count))
-    return min((e for s in sets if (e := _excess(problem, retired, s, sums, wanted)) is not None), default=0)
+    found = (e for s in sets if (e := _excess(problem, retired, s, sums, wanted)) is not None)
+    return max(kept, min(found, default=0))
 
 
 def _excess(problem: Problem, retired: list[int], chosen: tuple[int, ...], sums: Intervals, wanted: int) -> int | None:

@@ -8,21 +8,31 @@ from dataclasses import dataclass
 from enum import Enum
 
 from solver.errors import InvalidRequest
-from solver.portfolio import money_violation
+from solver.money import money_violation
 
 __all__ = ["BASELINES", "Budget", "Engine", "Rules"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules of the account. ``min_trade`` is PROBLEM.md's m, in minor units: x = 0 or |x| ≥ m at every leaf."""
+    """Rules of the account, in minor units.
+
+    ``min_trade`` is PROBLEM.md's m: x = 0 or |x| ≥ m at every leaf. ``cash_floor`` is cash that is never invested, and
+    that pays a withdrawal only once nothing is left to sell. A deposit waits while the cash above the floor, with it,
+    is less than ``deposit_threshold`` (brokerages use 25.00; ``None`` waits for nothing).
+    """
 
     min_trade: int = 0
+    cash_floor: int = 0
+    deposit_threshold: int | None = None
 
     def __post_init__(self) -> None:
-        fault = money_violation("rules.min_trade", self.min_trade)
-        if fault:
-            raise InvalidRequest((fault,))
+        amounts = {"min_trade": self.min_trade, "cash_floor": self.cash_floor}
+        if self.deposit_threshold is not None:
+            amounts["deposit_threshold"] = self.deposit_threshold
+        faults = [money_violation(f"rules.{name}", amount) for name, amount in amounts.items()]
+        if any(faults):
+            raise InvalidRequest(tuple(fault for fault in faults if fault))
 
 
 class Engine(Enum):

@@ -7,17 +7,17 @@ that leaves one pie and appears in another is moved: it keeps what it holds. Sou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solver.errors import InvalidRequest, Violation
 from solver.events import ChangedPie, NewPie, TargetChange, TargetSlice
+from solver.money import id_violation
 from solver.portfolio import (
     MAX_DEPTH,
     Holding,
     Pie,
     Portfolio,
     Slice,
-    id_violation,
     pie_violations,
     weight_violation,
 )
@@ -91,7 +91,7 @@ def apply_target_change(portfolio: Portfolio, event: TargetChange) -> Changed:
     change.check_securities()
     _refuse(change.violations)
     try:
-        changed = Portfolio(root, portfolio.cash, portfolio.currency_code, portfolio.portfolio_id, portfolio.version)
+        changed = replace(portfolio, root=root)
     except InvalidRequest as fault:  # what only the whole tree shows, said of the event and not of a tree nobody sent
         raise InvalidRequest(tuple(_said_of_the_event(v) for v in fault.violations)) from fault
     return Changed(changed, change.received, tuple(change.liquidated), frozenset(change.added), frozenset(change.moved))

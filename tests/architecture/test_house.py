@@ -17,6 +17,8 @@ SOURCES = [
 SOLVER_ORDER = [
     "errors",
     "version",
+    "money",
+    "securities",
     "portfolio",
     "events",
     "rules",
@@ -37,6 +39,7 @@ SOLVER_ORDER = [
     "shares",
     "greedy",
     "search",
+    "sentences",
     "reasons",
     "report",
     "planning",

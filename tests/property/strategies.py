@@ -6,10 +6,14 @@ at it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
 from solver import (
+    Block,
+    BlockReason,
     ChangedPie,
     Deposit,
     Event,
@@ -19,6 +23,8 @@ from solver import (
     Reach,
     Rebalance,
     Rules,
+    Security,
+    Side,
     Slice,
     TargetChange,
     TargetSlice,
@@ -26,6 +32,7 @@ from solver import (
 )
 from solver.problem import Problem, build_problem
 from solver.situations import Understood, understand
+from solver.tree import flatten
 
 Account = tuple[Portfolio, Event, int]
 
@@ -130,3 +137,34 @@ def any_accounts(draw: st.DrawFn, most_value: int, most_leaves: int) -> Account:
         return portfolio, draw(target_changes(portfolio)), m
     name = draw(st.sampled_from([name for name, _ in _pies(portfolio.root)])) if kind == "inner" else ""
     return portfolio, Rebalance(name, Reach.SHALLOW if kind == "shallow" else Reach.DEEP), m
+
+
+@st.composite
+def ruled_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) -> tuple[Portfolio, Event, Rules]:
+    """An account and an event under any combination of the rules of single securities and of cash."""
+    portfolio, event, m = draw(any_accounts(most_value, most_leaves))
+    held = sorted({name for name in flatten(portfolio).security_ids if name})
+    some = draw(st.lists(st.sampled_from(held), min_size=1, max_size=3, unique=True))
+    securities = tuple(draw(_securities(name, most_value)) for name in some)
+    cash = st.integers(0, most_value // 2)
+    rules = Rules(m, draw(st.one_of(st.just(0), cash)), draw(st.one_of(st.none(), st.none(), cash)))
+    return replace(portfolio, securities=securities), event, rules
+
+
+@st.composite
+def _securities(draw: st.DrawFn, name: str, most_value: int) -> Security:
+    def maybe(strategy: st.SearchStrategy[int]) -> int | None:
+        return draw(st.one_of(st.none(), st.none(), strategy))
+
+    value = st.integers(0, most_value)
+    most = maybe(value)
+    least = maybe(value) or 0
+    sides = draw(st.sampled_from([(), (), (Side.BUY,), (Side.SELL,), (Side.BUY, Side.SELL)]))
+    return Security(
+        name,
+        min_trade=maybe(st.integers(0, most_value // 2)) or 0,
+        max_value=most,
+        max_share_micros=maybe(st.sampled_from([0, 50_000, 200_000, 333_333, 1_000_000])),
+        min_position=least if most is None else min(least, most),
+        blocks=tuple(Block(side, draw(st.sampled_from(BlockReason))) for side in sides),
+    )

@@ -6,12 +6,12 @@ out here from PROBLEM.md's words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from solver.ideal import Mode
-from solver.problem import Problem
+from solver.problem import Problem, build_problem
 
 MOST_PLANS = 3_000_000
 
@@ -26,13 +26,31 @@ class Best:
 
 
 def domains(problem: Problem) -> list[np.ndarray]:
-    """What each leaf that may trade can trade, in cents."""
+    """What each leaf that may trade can trade, in cents: every amount looked at, by the rules as they are said."""
+    free = build_problem(replace(problem.situation, limits={}, min_trade=0))  # the event's directions, and no rules
+    most = max(0, int(problem.received.sum())) + int(problem.value[problem.leaves].sum())
     found = []
     for leaf in problem.leaves.tolist():
-        buys = range(int(problem.buy_min[leaf]), int(problem.buy_max[leaf]) + 1) if problem.buy_max[leaf] else ()
-        sells = range(int(problem.sell_min[leaf]), int(problem.sell_max[leaf]) + 1) if problem.sell_max[leaf] else ()
-        found.append(np.array(sorted({0, *buys, *(-s for s in sells)}), dtype=np.int64))
+        lowest = -int(problem.value[leaf]) if free.sell_max[leaf] else 0
+        highest = most if free.buy_max[leaf] and problem.buy_max[leaf] else 0
+        trades = [x for x in range(lowest, highest + 1) if _allowed(problem, leaf, x)]
+        found.append(np.array(trades, dtype=np.int64))
     return found
+
+
+def _allowed(problem: Problem, leaf: int, trade: int) -> bool:
+    limit, held = problem.situation.limit(leaf), int(problem.value[leaf])
+    after = held + trade
+    if trade == 0:
+        # in a rebalance a position above its largest has to come down, if it may be sold
+        balances = problem.mode[int(problem.parent[leaf])] is Mode.REBALANCING
+        return not (balances and limit.most is not None and held > limit.most and not limit.no_sell)
+    if (limit.no_buy if trade > 0 else limit.no_sell) or (limit.least and 0 < after < limit.least):
+        return False
+    if abs(trade) < limit.min_trade and after != 0:
+        return False
+    falls = trade < 0 and problem.mode[int(problem.parent[leaf])] is not Mode.REBALANCING
+    return limit.most is None or after <= limit.most or falls
 
 
 def brute_force(problem: Problem) -> Best | None:
@@ -44,9 +62,8 @@ def brute_force(problem: Problem) -> Best | None:
         if count > MOST_PLANS:
             return None
     if not choices:
-        return Best(
-            frozenset({int(problem.received.sum())}), 0, _score(problem, np.zeros((1, 0), dtype=np.int64))[1][0]
-        )
+        excess, error = _score(problem, np.zeros((1, 0), dtype=np.int64))
+        return Best(frozenset({int(problem.received.sum())}), int(excess[0]), float(error[0]))
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*choices, indexing="ij")], axis=1)
     grid = grid[_conserves(problem, grid)]
     left = int(problem.received.sum()) - grid.sum(axis=1)
@@ -55,6 +72,13 @@ def brute_force(problem: Problem) -> Best | None:
     excess, error = _score(problem, grid)
     least = excess.min()
     return Best(frozenset(left.tolist()), int(least), float(error[excess == least].min()))
+
+
+def measured(problem: Problem, trades: list[int]) -> tuple[int, int, float]:
+    """Cash left, retired excess and J of one plan; ``trades`` by row, 0 at pies."""
+    grid = np.array([[trades[leaf] for leaf in problem.leaves.tolist()]], dtype=np.int64)
+    excess, error = _score(problem, grid)
+    return int(problem.received.sum()) - sum(trades), int(excess[0]), float(error[0])
 
 
 def _below(problem: Problem, grid: np.ndarray) -> np.ndarray:
@@ -92,8 +116,14 @@ def _conserves(problem: Problem, grid: np.ndarray) -> np.ndarray:
             fine &= ~buys | (flows[:, p] >= 0)
         spent = sum(flows[:, c] for c in tree.children[p])
         own = flows[:, p] + problem.received[p] if p != problem.event_row else problem.received[p]
-        fine &= ~buys | (spent == own)
+        fine &= ~buys | (spent == own) | ((spent < own) & _limited_below(problem, p))
     return fine
+
+
+def _limited_below(problem: Problem, p: int) -> bool:
+    """Whether some leaf below may have no room for what its pie has to give it: then cash may stay there."""
+    limits = [problem.situation.limit(row) for row in problem.tree.below(p) if not problem.tree.children[row]]
+    return any(limit.no_buy or limit.most is not None for limit in limits)
 
 
 def _flows(problem: Problem, totals: np.ndarray, received: np.ndarray) -> np.ndarray:
@@ -108,12 +138,13 @@ def _flows(problem: Problem, totals: np.ndarray, received: np.ndarray) -> np.nda
 def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarray:
     m = problem.min_trade
     if problem.situation.mode is Mode.REBALANCING:
-        return left < max(m, 1)
+        return left <= max(left.min(), m - 1, 0)
     if problem.situation.mode is Mode.BUYING:
         return left == left.min()
     value = np.array(problem.tree.value)[problem.leaves]
     keeps = value + problem.ideal_whole[problem.leaves] >= 1
-    closed = ((value < m) & keeps & (grid == -value) & (value > 0)).any(axis=1)
+    minimum = np.array([problem.situation.limit(leaf).min_trade for leaf in problem.leaves.tolist()])
+    closed = ((value < minimum) & keeps & (grid == -value) & (value > 0)).any(axis=1)
     if ((left == 0) & ~closed).any():
         return left == 0
     return left <= left.min() + m

@@ -9,7 +9,8 @@ import pytest
 
 from solver import Holding, InvalidRequest, Pie, Portfolio, Rules, Slice
 from solver.errors import SHOWN_VIOLATIONS, Violation
-from solver.portfolio import MAX_DEPTH, MAX_ID_BYTES, MAX_MONEY, MAX_SLICES, MAX_WEIGHT
+from solver.money import MAX_ID_BYTES, MAX_MONEY
+from solver.portfolio import MAX_DEPTH, MAX_SLICES, MAX_WEIGHT
 
 
 def leaf(slice_id: Any = "a", weight: Any = 1, security: Any = None, value: Any = 0) -> Slice:

@@ -22,7 +22,7 @@ from solver import (
     Withdrawal,
 )
 from solver.ideal import Mode
-from solver.portfolio import MAX_MONEY
+from solver.money import MAX_MONEY
 from solver.situations import Understood, understand
 
 ROW_OF_PIE = 2

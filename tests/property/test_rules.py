@@ -1,0 +1,75 @@
+"""The caller's rules, alone and in random combinations: small trees against every plan there is, every cent of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from solver import Engine, Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
+from solver.problem import Problem, build_problem
+from solver.situations import understand
+from tests.property.strategies import ruled_accounts
+from tests.reference.brute_force import brute_force
+
+Ruled = tuple[Portfolio, Event, Rules]
+HEALTHY = list(HealthCheck)
+
+
+def posed(ruled: Ruled) -> Problem | None:
+    understood = understand(*ruled)
+    return None if isinstance(understood, Infeasible) else build_problem(understood.situation)
+
+
+@pytest.mark.parametrize(("engine", "examples"), [(Engine.AUTO, 600), (Engine.HIGHS, 300)])
+def test_rules_in_any_combination(engine: Engine, examples: int) -> None:
+    seen: list[bool] = []
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=HEALTHY)
+    @given(ruled_accounts())
+    def every_account(ruled: Ruled) -> None:
+        problem = posed(ruled)
+        best = brute_force(problem) if problem else None
+        if best is None:
+            return
+        planned = plan(*ruled, engine)
+        assert isinstance(planned, Plan), planned
+        found = planned.certificate
+        seen.append(found.quality is Quality.OPTIMAL)
+        assert found.cash_left in best.allowed_cash, (found.cash_left, best)
+        assert found.retired_excess == best.excess, (found, best)
+        near = 1e-9 * max(1.0, abs(best.error))
+        slack = min(found.rounding_slack, 1.0) if found.quality is Quality.OPTIMAL else 0.0
+        assert best.error - near <= found.tracking_error <= best.error + near + slack, (found.tracking_error, best)
+        assert found.lower_bound <= best.error + near, (found.lower_bound, best)
+
+    every_account()
+    print(f"\n{engine.value} under rules: {len(seen)} plans, OPTIMAL {sum(seen) / len(seen):.1%}")
+    assert len(seen) >= 100
+    assert sum(seen) >= 0.9 * len(seen)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=HEALTHY)
+@given(ruled_accounts(most_value=20_000, most_leaves=7))
+def test_a_rule_less_never_worsens(ruled: Ruled) -> None:
+    """Without one security's rules the plan is no worse on (cash, retired, J), where the event's money is the same."""
+    portfolio, event, rules = ruled
+    problem, answer = posed(ruled), plan(*ruled)
+    if problem is None or not isinstance(answer, Plan):
+        return
+    for i in range(len(portfolio.securities)):
+        fewer = portfolio.securities[:i] + portfolio.securities[i + 1 :]
+        freer = replace(portfolio, securities=fewer), event, rules
+        other, better = posed(freer), plan(*freer)
+        assert isinstance(better, Plan)
+        assert other is not None
+        if other.received.tolist() != problem.received.tolist():
+            continue  # a withdrawal that may sell more raises its money in larger orders
+        window = max(0, rules.min_trade) if other.situation.mode.name != "BUYING" else 0
+        had, has = answer.certificate, better.certificate
+        assert has.cash_left <= max(had.cash_left, window)
+        if has.quality is had.quality is Quality.OPTIMAL and has.cash_left == had.cash_left:
+            assert has.retired_excess <= had.retired_excess
+            if has.retired_excess == had.retired_excess:
+                assert has.tracking_error <= had.tracking_error + has.rounding_slack + 1e-9 * max(1, had.tracking_error)
