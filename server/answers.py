@@ -20,8 +20,22 @@ from server.conversion import (
     read_request,
 )
 from server.generated.piewise.v1 import allocation_pb2 as pb
+from server.status import FingerprintMismatch
 from server.writing import fill_comparison, fill_response
-from solver import BASELINES, Budget, Comparison, Engine, InvalidRequest, Violation, check_request, compare, plan
+from solver import (
+    BASELINES,
+    Budget,
+    Comparison,
+    Engine,
+    InvalidRequest,
+    Plan,
+    RuleCost,
+    Violation,
+    check_request,
+    compare,
+    plan,
+    rule_costs,
+)
 
 __all__ = ["MAX_BATCH", "Batch", "answer_compare", "answer_plan", "read_batch"]
 
@@ -42,12 +56,18 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
     request = read_request(message)
     explain = request.view in (pb.VIEW_NODES, pb.VIEW_FULL)
     _set_limits(budget, request, deadline, started, TELLING_SECONDS_A_BYTE * len(data) if explain else 0.0)
+    mark = fingerprint(message)
+    _confirm(message.options.expected_fingerprint, mark)
     response = _headed(message)
     if request.validate_only:
         check_request(request.portfolio, request.event, request.rules)
     else:
-        answer = plan(request.portfolio, request.event, request.rules, request.engine, budget, explain)
-        fill_response(response, answer, request.view, fingerprint(message), message.portfolio)
+        account = request.portfolio, request.event, request.rules
+        answer = plan(*account, request.engine, budget, explain)
+        costs: tuple[RuleCost, ...] = ()
+        if request.rule_costs and isinstance(answer, Plan):
+            costs = rule_costs(*account, answer, request.engine, budget)
+        fill_response(response, answer, request.view, mark, message.portfolio, costs)
     _set_times(response, started, begun)
     return response
 
@@ -103,6 +123,12 @@ def read_batch(data: bytes, deadline: float | None, started: float) -> Batch:
         raise InvalidRequest(tuple(violations))
     end = _end(started, BATCH_SECONDS if limit is None else limit, deadline, 0.0)
     return Batch(tuple(request.SerializeToString() for request in message.requests), end)
+
+
+def _confirm(expected: str, mark: str) -> None:
+    if expected and expected != mark:
+        told = f"options.expected_fingerprint is not this request's, {mark}: the account or the solver has changed"
+        raise FingerprintMismatch(f"{told}; show the new plan")
 
 
 def _baselines(wanted: pb.CompareRequest) -> tuple[Engine, ...]:

@@ -17,6 +17,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from solver import (
     SOLVER_VERSION,
+    Block,
+    BlockReason,
     ChangedPie,
     Deposit,
     Engine,
@@ -29,6 +31,8 @@ from solver import (
     Reach,
     Rebalance,
     Rules,
+    Security,
+    Side,
     Slice,
     TargetChange,
     TargetSlice,
@@ -57,6 +61,8 @@ FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # a protobuf Times
 ENGINES = {pb.ENGINE_UNSPECIFIED: Engine.AUTO} | {
     pb.Engine.Value(f"ENGINE_{engine.value}"): engine for engine in Engine
 }
+SIDES = {pb.Side.Value(f"SIDE_{side.value}"): side for side in Side}
+BLOCK_REASONS = {pb.BlockReason.Value(f"BLOCK_REASON_{reason.value}"): reason for reason in BlockReason}
 REACHES = {pb.REACH_DEEP: Reach.DEEP, pb.REACH_SHALLOW: Reach.SHALLOW}
 VIEWS = (pb.VIEW_UNSPECIFIED, pb.VIEW_ORDERS, pb.VIEW_NODES, pb.VIEW_FULL)
 
@@ -73,6 +79,7 @@ class Request:
     work_limit: int
     view: int
     validate_only: bool
+    rule_costs: bool
 
 
 def parse(kind: type[Kind], data: bytes) -> Kind:
@@ -133,8 +140,11 @@ def _unknown_fields(message: Message, at: str) -> Iterator[Violation]:
 
 
 def fingerprint(request: pb.PlanRequest) -> str:
-    """SHA-256 (hex) of the deterministic request bytes and the solver's version."""
-    return hashlib.sha256(request.SerializeToString(deterministic=True) + SOLVER_VERSION.encode()).hexdigest()
+    """SHA-256 (hex) of the deterministic request bytes, without what it is expected to be, and the solver's version."""
+    plain = pb.PlanRequest()
+    plain.CopyFrom(request)
+    plain.options.ClearField("expected_fingerprint")
+    return hashlib.sha256(plain.SerializeToString(deterministic=True) + SOLVER_VERSION.encode()).hexdigest()
 
 
 def read_request(request: pb.PlanRequest) -> Request:
@@ -149,8 +159,10 @@ def read_request(request: pb.PlanRequest) -> Request:
     valued_at = request.portfolio.valued_at
     if not (FIRST_SECOND <= valued_at.seconds <= LAST_SECOND and 0 <= valued_at.nanos < 10**9):
         reader.wrong("portfolio.valued_at", "OUT_OF_RANGE", "is no time between the years 1 and 9999")
-    if request.portfolio.securities:
-        reader.unsupported("portfolio.securities", "prices and quantity steps are not supported yet; leave them out")
+    securities = tuple(
+        reader.security(security, f"portfolio.securities[{i}]")
+        for i, security in enumerate(request.portfolio.securities)
+    )
     if not request.events:
         reader.wrong("events", "MISSING_FIELD", "is empty; send exactly one event")
     if len(request.events) > 1:
@@ -175,16 +187,20 @@ def read_request(request: pb.PlanRequest) -> Request:
         request.portfolio.currency_code,
         request.portfolio.portfolio_id,
         request.portfolio.version,
+        securities,
     )
+    stated = request.rules
+    threshold = stated.deposit_threshold if stated.HasField("deposit_threshold") else None
     return Request(
         portfolio=portfolio,
         event=event,
-        rules=Rules(request.rules.min_trade),
+        rules=Rules(stated.min_trade, stated.cash_floor, threshold),
         engine=ENGINES[options.engine],
         time_limit_seconds=limit,
         work_limit=options.work_limit,
         view=options.view or pb.VIEW_ORDERS,
         validate_only=options.validate_only,
+        rule_costs=options.rule_costs,
     )
 
 
@@ -247,6 +263,29 @@ class _Reader:
         self.require(child.holding, "value", f"{at}.holding.value")
         self._quantity(child.holding, at)
         return Slice(child.slice_id, child.target_weight, Holding(child.holding.security_id, child.holding.value))
+
+    def security(self, security: pb.Security, at: str) -> Security:
+        for name in ("price_micros", "quantity_step_nanos"):
+            if security.HasField(name):
+                self.unsupported(f"{at}.{name}", "prices and quantity steps are not supported yet; leave them out")
+        return Security(
+            security.security_id,
+            min_trade=security.min_trade,
+            max_value=security.max_value if security.HasField("max_value") else None,
+            max_share_micros=security.max_share_micros if security.HasField("max_share_micros") else None,
+            min_position=security.min_position,
+            blocks=tuple(self._blocks(security, at)),
+        )
+
+    def _blocks(self, security: pb.Security, at: str) -> Iterator[Block]:
+        for i, block in enumerate(security.blocks):
+            if block.side not in SIDES:
+                self.wrong(f"{at}.blocks[{i}].side", "MISSING_FIELD", "must be SIDE_BUY or SIDE_SELL; two block both")
+            elif block.reason not in BLOCK_REASONS:
+                told = f"must be one of {', '.join(pb.BlockReason.keys()[1:])}"
+                self.wrong(f"{at}.blocks[{i}].reason", "MISSING_FIELD", told)
+            else:
+                yield Block(SIDES[block.side], BLOCK_REASONS[block.reason])
 
     def _quantity(self, holding: pb.Holding, at: str) -> None:
         if holding.HasField("quantity_nanos"):

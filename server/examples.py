@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
 from server.cases import CASES, flat, nested
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import plan_request
-from solver import Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Slice, Withdrawal
+from solver import (
+    Block,
+    BlockReason,
+    Deposit,
+    Event,
+    Holding,
+    Pie,
+    Portfolio,
+    Reach,
+    Rebalance,
+    Rules,
+    Security,
+    Side,
+    Slice,
+    Withdrawal,
+)
 
 __all__ = ["EXAMPLES", "example", "realistic_account", "realistic_events"]
 
@@ -59,6 +75,16 @@ def realistic_events() -> dict[str, Event]:
     }
 
 
+def _limited() -> Portfolio:
+    """The realistic account with one security that may not be bought, one that is nearly full, a minimum of one."""
+    securities = (
+        Security("BBY", blocks=(Block(Side.BUY, BlockReason.WASH_SALE),)),
+        Security("WMT", max_share_micros=39_000),
+        Security("KO", min_trade=40_00),
+    )
+    return replace(realistic_account(), securities=securities)
+
+
 def _near_equal() -> Portfolio:
     weights = [490 + 37 * i % 21 for i in range(20)]
     return Portfolio(Pie(tuple(Slice(f"s{i}", w, Holding(f"S{i}")) for i, w in enumerate(weights))))
@@ -78,6 +104,7 @@ def _examples() -> dict[str, pb.PlanRequest]:
         "minimum": plan_request(drifted, Deposit(1_000, "deposit"), 300),
         "liquidation": plan_request(change.start, change.event, 100),
         "new-account": plan_request(_near_equal(), Deposit(1_090, "deposit"), 100),
+        "limits": plan_request(_limited(), events["a $250 deposit"], Rules(100, cash_floor=10_00)),
         "too-much": plan_request(nested({"E": 5, "F": 5}, A=10), Withdrawal(3_000, "withdrawal")),
     }
     for name, request in found.items():
@@ -93,6 +120,7 @@ EXAMPLES = (
     "minimum",
     "liquidation",
     "new-account",
+    "limits",
     "too-much",
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from server.writing import write_pie
-from solver import Deposit, Event, NewPie, Portfolio, Reach, Rebalance, TargetSlice, Withdrawal
+from server.writing import write_pie, write_securities
+from solver import Deposit, Event, NewPie, Portfolio, Reach, Rebalance, Rules, TargetSlice, Withdrawal
 
 __all__ = ["event_message", "plan_request", "portfolio_message"]
 
@@ -20,6 +20,7 @@ def portfolio_message(portfolio: Portfolio) -> pb.Portfolio:
         cash=portfolio.cash,
     )
     write_pie(message.root, portfolio.root)
+    write_securities(message, portfolio)
     return message
 
 
@@ -60,14 +61,20 @@ def _targets(slices: Iterable[TargetSlice]) -> list[pb.Slice]:
 def plan_request(
     portfolio: Portfolio | pb.Portfolio,
     event: Event,
-    min_trade: int = 0,
+    rules: Rules | int = 0,
     view: int = pb.VIEW_FULL,
     engine: int = pb.ENGINE_AUTO,
     request_id: str = "",
 ) -> pb.PlanRequest:
-    """A ready request; ``portfolio`` may be a message already, such as the last plan's ``portfolio_after``."""
+    """A ready request; ``portfolio`` may be a message already, such as the last plan's ``portfolio_after``.
+
+    ``rules`` may be m alone.
+    """
     message = portfolio_message(portfolio) if isinstance(portfolio, Portfolio) else portfolio
     request = pb.PlanRequest(request_id=request_id, portfolio=message, events=[event_message(event)])
-    request.rules.min_trade = min_trade
+    stated = Rules(rules) if isinstance(rules, int) else rules
+    request.rules.min_trade, request.rules.cash_floor = stated.min_trade, stated.cash_floor
+    if stated.deposit_threshold is not None:
+        request.rules.deposit_threshold = stated.deposit_threshold
     request.options.view, request.options.engine = view, engine  # type: ignore[assignment]  # enums are ints
     return request

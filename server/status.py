@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from solver import EngineUnavailable, InternalError, InvalidRequest, Unsupported
 
-__all__ = ["CODES", "BatchOver", "Overloaded", "status_of"]
+__all__ = ["CODES", "BatchOver", "FingerprintMismatch", "Overloaded", "status_of"]
 
 DOMAIN = "piewise"
 MAX_VIOLATIONS = 20
@@ -32,6 +32,10 @@ class BatchOver(Exception):
     """A batch's time is over; what is not planned yet is the caller's to send again."""
 
 
+class FingerprintMismatch(Exception):
+    """The request is not the one whose plan its caller was shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """How an error class goes over the wire: gRPC's code, and the reason where the error has none of its own."""
@@ -44,6 +48,7 @@ CODES: dict[type[BaseException], Code] = {
     Unsupported: Code(StatusCode.INVALID_ARGUMENT, "UNSUPPORTED"),
     InvalidRequest: Code(StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST"),
     EngineUnavailable: Code(StatusCode.FAILED_PRECONDITION, "ENGINE_UNAVAILABLE"),
+    FingerprintMismatch: Code(StatusCode.FAILED_PRECONDITION, "FINGERPRINT_MISMATCH"),
     Overloaded: Code(StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     BatchOver: Code(StatusCode.DEADLINE_EXCEEDED, "BATCH_OVER"),
     InternalError: Code(StatusCode.INTERNAL, "INTERNAL"),

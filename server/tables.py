@@ -33,6 +33,8 @@ def print_response(console: Console, request: pb.PlanRequest, response: pb.PlanR
         console.print(f"[bold]{title}[/bold]" if title else "", f"No plan: {response.infeasible.reason}")
         if response.infeasible.HasField("most_that_can_be_raised"):
             console.print(f"The most that can be raised: {_money(response.infeasible.most_that_can_be_raised, code)}")
+        if response.infeasible.rules:
+            console.print(f"The fewest rules in its way: {', '.join(response.infeasible.rules)}")
         return
     plan = response.plan
     if plan.nodes:
@@ -51,6 +53,8 @@ def print_response(console: Console, request: pb.PlanRequest, response: pb.PlanR
         f" lower bound {proof.lower_bound:.6g}, rounding slack {proof.rounding_slack:.2g}"
         f" ({pb.BoundSource.Name(proof.bound_source).removeprefix('BOUND_SOURCE_').lower()})\n"
     )
+    if plan.rule_costs:
+        console.print(_costs(plan, code))
 
 
 def print_comparison(console: Console, request: pb.PlanRequest, response: pb.CompareResponse) -> None:
@@ -97,6 +101,17 @@ def _orders(plan: pb.Plan, code: str, title: str) -> Table:
     for order in plan.orders:
         side = pb.Side.Name(order.side).removeprefix("SIDE_").lower()
         table.add_row(str(order.sequence), order.security_id, side, _money(order.amount, code))
+    return table
+
+
+def _costs(plan: pb.Plan, code: str) -> Table:
+    table = Table(title="what each rule costs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("rule", no_wrap=True)
+    for column in ("tracking error", f"cash left ({code})", f"retired left ({code})"):
+        table.add_column(column, justify="right")
+    for cost in plan.rule_costs:
+        money = [_signed(amount, code) for amount in (cost.cash_left, cost.retired_excess)]
+        table.add_row(cost.rule, f"{cost.tracking_error:+,.4f}", *money)
     return table
 
 

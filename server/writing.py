@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from solver import Comparison, Infeasible, Pie, Plan, Portfolio, Score
+from solver import Comparison, Infeasible, Pie, Plan, Portfolio, RuleCost, Score
 
-__all__ = ["fill_comparison", "fill_response", "write_pie"]
+__all__ = ["fill_comparison", "fill_response", "write_pie", "write_securities"]
 
 
 def fill_response(
-    response: pb.PlanResponse, answer: Plan | Infeasible, view: int, mark: str, asked: pb.Portfolio
+    response: pb.PlanResponse,
+    answer: Plan | Infeasible,
+    view: int,
+    mark: str,
+    asked: pb.Portfolio,
+    costs: Iterable[RuleCost] = (),
 ) -> None:
     """Write ``answer`` into ``response`` as ``view`` asks; ``mark`` is its fingerprint, ``asked`` what was sent."""
     if isinstance(answer, Infeasible):
@@ -21,6 +27,13 @@ def fill_response(
             response.infeasible.most_that_can_be_raised = answer.most_that_can_be_raised
         return
     response.plan.fingerprint = mark
+    for cost in costs:
+        response.plan.rule_costs.add(
+            rule=cost.rule,
+            cash_left=cost.cash_left,
+            retired_excess=cost.retired_excess,
+            tracking_error=cost.tracking_error,
+        )
     _fill_plan(response.plan, answer, view, asked)
 
 
@@ -114,6 +127,22 @@ def _fill_portfolio(written: pb.Portfolio, portfolio: Portfolio) -> None:
     written.portfolio_id, written.version = portfolio.portfolio_id, portfolio.version
     written.currency_code, written.cash = portfolio.currency_code, portfolio.cash
     write_pie(written.root, portfolio.root)
+    write_securities(written, portfolio)
+
+
+def write_securities(written: pb.Portfolio, portfolio: Portfolio) -> None:
+    """The rules of single securities in ``portfolio`` as messages."""
+    for security in portfolio.securities:
+        rules = written.securities.add(
+            security_id=security.security_id, min_trade=security.min_trade, min_position=security.min_position
+        )
+        if security.max_value is not None:
+            rules.max_value = security.max_value
+        if security.max_share_micros is not None:
+            rules.max_share_micros = security.max_share_micros
+        for block in security.blocks:
+            side, reason = pb.Side.Value(f"SIDE_{block.side.value}"), f"BLOCK_REASON_{block.reason.value}"
+            rules.blocks.add(side=side, reason=pb.BlockReason.Value(reason))
 
 
 def write_pie(written: pb.Pie, pie: Pie) -> None:

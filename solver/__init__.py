@@ -7,6 +7,7 @@
 """
 
 from solver.comparison import Comparison, Score, compare
+from solver.costs import RuleCost, rule_costs
 from solver.errors import (
     EngineUnavailable,
     InternalError,
@@ -57,6 +58,7 @@ __all__ = [
     "Quality",
     "Reach",
     "Rebalance",
+    "RuleCost",
     "Rules",
     "Score",
     "Security",
@@ -71,4 +73,5 @@ __all__ = [
     "check_request",
     "compare",
     "plan",
+    "rule_costs",
 ]

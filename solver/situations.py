@@ -118,7 +118,7 @@ def _withdrawal(portfolio: Portfolio, event: Withdrawal, rules: Rules) -> Unders
     ]
     sellable = sum(value for value, _ in held)
     if event.amount > sellable + portfolio.cash:
-        return Infeasible("WITHDRAWAL_BLOCKED", (), sellable + portfolio.cash)
+        return Infeasible("WITHDRAWAL_BLOCKED", _fewest_blocks(portfolio, event), sellable + portfolio.cash)
     wanted = event.amount - max(0, portfolio.cash - rules.cash_floor)
     raised = 0
     if wanted > 0:
@@ -127,6 +127,23 @@ def _withdrawal(portfolio: Portfolio, event: Withdrawal, rules: Rules) -> Unders
     received = {0: -raised} if raised else {}
     situation = Situation(tree, 0, Mode.SELLING, Reach.DEEP, received, rules.min_trade, limits=limits)
     return Understood(portfolio, situation, event.event_id, paid_out=event.amount)
+
+
+def _fewest_blocks(portfolio: Portfolio, event: Withdrawal) -> tuple[str, ...]:
+    """The fewest blocked sales that alone keep ``event`` from being paid: those of the largest positions."""
+    values: dict[str, int] = {}
+    tree = flatten(portfolio)
+    for name, value in zip(tree.security_ids, tree.value, strict=True):
+        values[name] = values.get(name, 0) + value
+    spare = portfolio.value + portfolio.cash - event.amount  # so much may stay unsold
+    blocked = [s.security_id for s in portfolio.securities if s.blocked(Side.SELL)]
+    found: list[str] = []
+    for name in sorted(blocked, key=lambda name: -values[name]):
+        if spare < 0:
+            break
+        found.append(f"securities[{name}].blocks[SELL]")
+        spare -= values[name]
+    return tuple(found)
 
 
 def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, flow: int) -> dict[int, Limits]:
@@ -171,7 +188,7 @@ def _target_change(portfolio: Portfolio, event: TargetChange, rules: Rules) -> U
     blocked = {security.security_id for security in portfolio.securities if security.blocked(Side.SELL)}
     kept = sorted({sold.security_id for sold in changed.liquidated} & blocked)
     if kept:
-        return Infeasible("LIQUIDATION_BLOCKED", tuple(f"portfolio.securities[{name}].blocks" for name in kept))
+        return Infeasible("LIQUIDATION_BLOCKED", tuple(f"securities[{name}].blocks[SELL]" for name in kept))
     tree = flatten(changed.portfolio)
     rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)}
     received = {rows[pie_id]: amount for pie_id, amount in changed.received.items()}

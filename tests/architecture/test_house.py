@@ -44,6 +44,7 @@ SOLVER_ORDER = [
     "report",
     "planning",
     "comparison",
+    "costs",
 ]
 SERVER_ORDER = [
     "conversion",

@@ -13,7 +13,7 @@ from server import answers, service
 from server.client import CHANNEL_OPTIONS, Client
 from server.examples import example
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from server.status import CODES, BatchOver, Overloaded, status_of
+from server.status import CODES, BatchOver, FingerprintMismatch, Overloaded, status_of
 from solver import EngineUnavailable, InternalError, InvalidRequest, Unsupported, Violation
 from tests.server.serving import METHOD, details_of, served
 
@@ -27,6 +27,7 @@ ROWS = {
     InvalidRequest: (InvalidRequest((BAD,)), grpc.StatusCode.INVALID_ARGUMENT, "NEGATIVE_AMOUNT"),
     EngineUnavailable: (EngineUnavailable("pip install it"), grpc.StatusCode.FAILED_PRECONDITION, "ENGINE_UNAVAILABLE"),
     Overloaded: (Overloaded("full"), grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    FingerprintMismatch: (FingerprintMismatch("other"), grpc.StatusCode.FAILED_PRECONDITION, "FINGERPRINT_MISMATCH"),
     BatchOver: (BatchOver("too late"), grpc.StatusCode.DEADLINE_EXCEEDED, "BATCH_OVER"),
     InternalError: (InternalError("secret"), grpc.StatusCode.INTERNAL, "INTERNAL"),
     Exception: (ZeroDivisionError("secret"), grpc.StatusCode.INTERNAL, "INTERNAL"),

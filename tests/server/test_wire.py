@@ -97,8 +97,40 @@ def spoil_quantity(r: pb.PlanRequest) -> None:
     r.portfolio.root.slices[0].holding.quantity_nanos = 1
 
 
-def spoil_securities(r: pb.PlanRequest) -> None:
+def spoil_unknown_security(r: pb.PlanRequest) -> None:
     r.portfolio.securities.add(security_id="X")
+
+
+def spoil_price(r: pb.PlanRequest) -> None:
+    r.portfolio.securities.add(security_id="Security A", price_micros=5)
+
+
+def spoil_step(r: pb.PlanRequest) -> None:
+    r.portfolio.securities.add(security_id="Security A", quantity_step_nanos=5)
+
+
+def spoil_block_side(r: pb.PlanRequest) -> None:
+    r.portfolio.securities.add(security_id="Security A").blocks.add(reason=pb.BLOCK_REASON_CLIENT)
+
+
+def spoil_block_reason(r: pb.PlanRequest) -> None:
+    r.portfolio.securities.add(security_id="Security A").blocks.add(side=pb.SIDE_BUY)
+
+
+def spoil_contradiction(r: pb.PlanRequest) -> None:
+    r.portfolio.securities.add(security_id="Security A", max_value=5, min_position=6)
+
+
+def spoil_share(r: pb.PlanRequest) -> None:
+    r.portfolio.securities.add(security_id="Security A", max_share_micros=2_000_000)
+
+
+def spoil_floor(r: pb.PlanRequest) -> None:
+    r.rules.cash_floor = -1
+
+
+def spoil_threshold(r: pb.PlanRequest) -> None:
+    r.rules.deposit_threshold = 10**14
 
 
 def spoil_engine(r: pb.PlanRequest) -> None:
@@ -163,7 +195,15 @@ REFUSED = [
     (spoil_two_events, "UNSUPPORTED", "events"),
     (spoil_kind, "MISSING_FIELD", "events[0]"),
     (spoil_quantity, "UNSUPPORTED", "portfolio.root.slices[0].holding.quantity_nanos"),
-    (spoil_securities, "UNSUPPORTED", "portfolio.securities"),
+    (spoil_price, "UNSUPPORTED", "portfolio.securities[0].price_micros"),
+    (spoil_step, "UNSUPPORTED", "portfolio.securities[0].quantity_step_nanos"),
+    (spoil_unknown_security, "UNKNOWN_SECURITY", "portfolio.securities[0].security_id"),
+    (spoil_block_side, "MISSING_FIELD", "portfolio.securities[0].blocks[0].side"),
+    (spoil_block_reason, "MISSING_FIELD", "portfolio.securities[0].blocks[0].reason"),
+    (spoil_contradiction, "CONTRADICTORY_LIMITS", "portfolio.securities[0].min_position"),
+    (spoil_share, "OUT_OF_RANGE", "portfolio.securities[0].max_share_micros"),
+    (spoil_floor, "NEGATIVE_AMOUNT", "rules.cash_floor"),
+    (spoil_threshold, "AMOUNT_TOO_LARGE", "rules.deposit_threshold"),
     (spoil_engine, "UNSUPPORTED", "options.engine"),
     (spoil_total, "WEIGHT_TOTAL_MISMATCH", "portfolio.root.weight_total"),
     (spoil_zero_weights, "NO_POSITIVE_TARGET", "portfolio.root.slices"),

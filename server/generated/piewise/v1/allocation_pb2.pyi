@@ -12,6 +12,15 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class BlockReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BLOCK_REASON_UNSPECIFIED: _ClassVar[BlockReason]
+    BLOCK_REASON_RESTRICTED: _ClassVar[BlockReason]
+    BLOCK_REASON_HALTED: _ClassVar[BlockReason]
+    BLOCK_REASON_SAME_DAY_TRADE: _ClassVar[BlockReason]
+    BLOCK_REASON_WASH_SALE: _ClassVar[BlockReason]
+    BLOCK_REASON_CLIENT: _ClassVar[BlockReason]
+
 class Reach(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     REACH_UNSPECIFIED: _ClassVar[Reach]
@@ -66,6 +75,12 @@ class BoundSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BOUND_SOURCE_UNSPECIFIED: _ClassVar[BoundSource]
     BOUND_SOURCE_RECOMPUTED: _ClassVar[BoundSource]
     BOUND_SOURCE_ENGINE: _ClassVar[BoundSource]
+BLOCK_REASON_UNSPECIFIED: BlockReason
+BLOCK_REASON_RESTRICTED: BlockReason
+BLOCK_REASON_HALTED: BlockReason
+BLOCK_REASON_SAME_DAY_TRADE: BlockReason
+BLOCK_REASON_WASH_SALE: BlockReason
+BLOCK_REASON_CLIENT: BlockReason
 REACH_UNSPECIFIED: Reach
 REACH_DEEP: Reach
 REACH_SHALLOW: Reach
@@ -131,14 +146,32 @@ class Portfolio(_message.Message):
     def __init__(self, portfolio_id: _Optional[str] = ..., version: _Optional[str] = ..., currency_code: _Optional[str] = ..., cash: _Optional[int] = ..., valued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., root: _Optional[_Union[Pie, _Mapping]] = ..., securities: _Optional[_Iterable[_Union[Security, _Mapping]]] = ...) -> None: ...
 
 class Security(_message.Message):
-    __slots__ = ("security_id", "price_micros", "quantity_step_nanos")
+    __slots__ = ("security_id", "price_micros", "quantity_step_nanos", "min_trade", "max_value", "max_share_micros", "min_position", "blocks")
     SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
     PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_STEP_NANOS_FIELD_NUMBER: _ClassVar[int]
+    MIN_TRADE_FIELD_NUMBER: _ClassVar[int]
+    MAX_VALUE_FIELD_NUMBER: _ClassVar[int]
+    MAX_SHARE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     security_id: str
     price_micros: int
     quantity_step_nanos: int
-    def __init__(self, security_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., quantity_step_nanos: _Optional[int] = ...) -> None: ...
+    min_trade: int
+    max_value: int
+    max_share_micros: int
+    min_position: int
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
+    def __init__(self, security_id: _Optional[str] = ..., price_micros: _Optional[int] = ..., quantity_step_nanos: _Optional[int] = ..., min_trade: _Optional[int] = ..., max_value: _Optional[int] = ..., max_share_micros: _Optional[int] = ..., min_position: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
+
+class Block(_message.Message):
+    __slots__ = ("side", "reason")
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    side: Side
+    reason: BlockReason
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., reason: _Optional[_Union[BlockReason, str]] = ...) -> None: ...
 
 class Pie(_message.Message):
     __slots__ = ("slices", "weight_total")
@@ -221,24 +254,32 @@ class ChangedPie(_message.Message):
     def __init__(self, slice_id: _Optional[str] = ..., slices: _Optional[_Iterable[_Union[Slice, _Mapping]]] = ..., weight_total: _Optional[int] = ...) -> None: ...
 
 class Rules(_message.Message):
-    __slots__ = ("min_trade",)
+    __slots__ = ("min_trade", "cash_floor", "deposit_threshold")
     MIN_TRADE_FIELD_NUMBER: _ClassVar[int]
+    CASH_FLOOR_FIELD_NUMBER: _ClassVar[int]
+    DEPOSIT_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     min_trade: int
-    def __init__(self, min_trade: _Optional[int] = ...) -> None: ...
+    cash_floor: int
+    deposit_threshold: int
+    def __init__(self, min_trade: _Optional[int] = ..., cash_floor: _Optional[int] = ..., deposit_threshold: _Optional[int] = ...) -> None: ...
 
 class Options(_message.Message):
-    __slots__ = ("engine", "time_limit", "work_limit", "view", "validate_only")
+    __slots__ = ("engine", "time_limit", "work_limit", "view", "validate_only", "rule_costs", "expected_fingerprint")
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     TIME_LIMIT_FIELD_NUMBER: _ClassVar[int]
     WORK_LIMIT_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    RULE_COSTS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     engine: Engine
     time_limit: _duration_pb2.Duration
     work_limit: int
     view: View
     validate_only: bool
-    def __init__(self, engine: _Optional[_Union[Engine, str]] = ..., time_limit: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., work_limit: _Optional[int] = ..., view: _Optional[_Union[View, str]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    rule_costs: bool
+    expected_fingerprint: str
+    def __init__(self, engine: _Optional[_Union[Engine, str]] = ..., time_limit: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., work_limit: _Optional[int] = ..., view: _Optional[_Union[View, str]] = ..., validate_only: _Optional[bool] = ..., rule_costs: _Optional[bool] = ..., expected_fingerprint: _Optional[str] = ...) -> None: ...
 
 class PlanResponse(_message.Message):
     __slots__ = ("request_id", "portfolio_id", "portfolio_version", "plan", "infeasible", "diagnostics")
@@ -277,20 +318,34 @@ class Diagnostics(_message.Message):
     def __init__(self, solve_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rounds: _Optional[int] = ..., queue_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Plan(_message.Message):
-    __slots__ = ("fingerprint", "cash", "orders", "nodes", "certificate", "portfolio_after")
+    __slots__ = ("fingerprint", "cash", "orders", "nodes", "certificate", "portfolio_after", "rule_costs")
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     CASH_FIELD_NUMBER: _ClassVar[int]
     ORDERS_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     PORTFOLIO_AFTER_FIELD_NUMBER: _ClassVar[int]
+    RULE_COSTS_FIELD_NUMBER: _ClassVar[int]
     fingerprint: str
     cash: CashFlow
     orders: _containers.RepeatedCompositeFieldContainer[Order]
     nodes: _containers.RepeatedCompositeFieldContainer[Node]
     certificate: Certificate
     portfolio_after: Portfolio
-    def __init__(self, fingerprint: _Optional[str] = ..., cash: _Optional[_Union[CashFlow, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., certificate: _Optional[_Union[Certificate, _Mapping]] = ..., portfolio_after: _Optional[_Union[Portfolio, _Mapping]] = ...) -> None: ...
+    rule_costs: _containers.RepeatedCompositeFieldContainer[RuleCost]
+    def __init__(self, fingerprint: _Optional[str] = ..., cash: _Optional[_Union[CashFlow, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., certificate: _Optional[_Union[Certificate, _Mapping]] = ..., portfolio_after: _Optional[_Union[Portfolio, _Mapping]] = ..., rule_costs: _Optional[_Iterable[_Union[RuleCost, _Mapping]]] = ...) -> None: ...
+
+class RuleCost(_message.Message):
+    __slots__ = ("rule", "cash_left", "retired_excess", "tracking_error")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    CASH_LEFT_FIELD_NUMBER: _ClassVar[int]
+    RETIRED_EXCESS_FIELD_NUMBER: _ClassVar[int]
+    TRACKING_ERROR_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    cash_left: int
+    retired_excess: int
+    tracking_error: float
+    def __init__(self, rule: _Optional[str] = ..., cash_left: _Optional[int] = ..., retired_excess: _Optional[int] = ..., tracking_error: _Optional[float] = ...) -> None: ...
 
 class CashFlow(_message.Message):
     __slots__ = ("before", "received", "paid_out", "bought", "sold", "after")
