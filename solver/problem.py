@@ -22,33 +22,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.domains import Limits, domain
 from solver.events import Reach
 from solver.ideal import Mode, split_pie
 from solver.tree import Tree
 
-__all__ = ["CLOSES", "SIDES", "Floats", "Ints", "Limits", "Problem", "Situation", "build_problem"]
+__all__ = ["CLOSES", "SIDES", "Floats", "Ints", "Problem", "Situation", "build_problem"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 CLOSES = -2
 SIDES = (1, -1, CLOSES)  # buys, sells a part, sells all; 0 rests
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the caller's rules let one leaf do; amounts in minor units.
-
-    An order is at least ``min_trade``, but for a position sold whole. Afterwards the leaf is worth at most ``most``
-    (``None``: any value) and, if anything, at least ``least``; what is above ``most`` already may stay but not grow,
-    and a rebalance sells it down. The ids in ``no_buy`` and ``no_sell`` say why a side is blocked.
-    """
-
-    min_trade: int = 0
-    no_buy: tuple[str, ...] = ()
-    no_sell: tuple[str, ...] = ()
-    most: int | None = None
-    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,9 +284,10 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
     is_leaf = np.array([not c for c in tree.children], dtype=bool)
     value = np.array(rows.value, dtype=np.int64)
     money = max(0, sum(situation.received.values())) + int(value[np.array(rows.may_sell) & is_leaf].sum())
-    buy_min, buy_max, sell_min, sell_max, closes, flow_max = _domains(situation, rows, is_leaf, money)
+    domains = _domains(situation, rows, is_leaf, money)
+    buy_max, flow_max = domains["buy_max"], domains.pop("flow_max")
     received = np.array([situation.received.get(r, 0) for r in range(size)], dtype=np.int64)
-    flow_min = -np.maximum(sell_max, closes)
+    flow_min = -np.maximum(domains["sell_max"], domains["closes"])
     for p in rows.pies:
         if p != situation.event_row:
             flow_min[p] = -value[p] if rows.mode[p] in (Mode.SELLING, Mode.REBALANCING) else 0
@@ -321,11 +307,7 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
         parent=np.array(tree.parent, dtype=np.intp),
         value=_frozen(value),
         received=_frozen(received),
-        buy_min=_frozen(buy_min),
-        buy_max=_frozen(buy_max),
-        sell_min=_frozen(sell_min),
-        sell_max=_frozen(sell_max),
-        closes=_frozen(closes),
+        **{name: _frozen(array) for name, array in domains.items()},
         flow_min=_frozen(flow_min),
         flow_max=_frozen(flow_max),
         ideal_whole=_frozen(np.array(rows.whole, dtype=np.int64)),
@@ -337,31 +319,17 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
     )
 
 
-def _domains(situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], money: int) -> list[Ints]:
-    """buy_min, buy_max, sell_min, sell_max, closes and flow_max of every row; 0 at pies.
-
-    Without limits: buys [m, money] where the money makes m, sells [min(m, V), V].
-    """
-    shape = (6, len(is_leaf))
-    domains: Ints = np.zeros(shape, dtype=np.int64)
+def _domains(situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], money: int) -> dict[str, Ints]:
+    """The arrays of all leaves' domains by name; 0 at pies."""
+    names = ("buy_min", "buy_max", "sell_min", "sell_max", "closes", "flow_max")
+    arrays: dict[str, Ints] = {name: np.zeros(len(is_leaf), dtype=np.int64) for name in names}
     for row in np.flatnonzero(is_leaf).tolist():
-        limit, held = situation.limit(row), rows.value[row]
-        m = max(limit.min_trade, 1)
-        ceiling = money if limit.most is None else min(money, limit.most - held)
-        floor = max(m, limit.least - held)
-        if rows.may_buy[row] and not limit.no_buy and floor <= ceiling:
-            domains[0, row], domains[1, row] = floor, ceiling
-        if rows.may_sell[row] and not limit.no_sell and held > 0:
-            part = held - limit.least if limit.least else held  # so much may go while the rest stays allowed
-            if part >= min(m, held):
-                domains[2, row], domains[3, row] = min(m, held), part
-            if part < held:
-                domains[4, row] = held
-        domains[5, row] = domains[1, row]
         balances = rows.mode[situation.tree.parent[row]] is Mode.REBALANCING
-        if balances and limit.most is not None and held > limit.most and domains[2:5, row].any():
-            domains[5, row] = limit.most - held  # a rebalance brings it down
-    return list(domains)
+        may = rows.may_buy[row], rows.may_sell[row]
+        one = domain(situation.limit(row), rows.value[row], money, *may, balances)
+        for name in names:
+            arrays[name][row] = getattr(one, name)
+    return arrays
 
 
 def _frozen(array: Any) -> Any:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from solver.domains import Limits
 from solver.errors import InvalidRequest, Violation
 from solver.events import Deposit, Event, Reach, Rebalance, TargetChange, Withdrawal
 from solver.ideal import Mode
 from solver.money import MAX_MONEY, money_violation
 from solver.plan import Infeasible
 from solver.portfolio import Portfolio
-from solver.problem import Limits, Situation
+from solver.problem import Situation
 from solver.rules import Rules
 from solver.securities import Security, Side
 from solver.targets import Changed, apply_target_change

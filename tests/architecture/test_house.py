@@ -24,6 +24,8 @@ SOLVER_ORDER = [
     "rules",
     "plan",
     "tree",
+    "steps",
+    "domains",
     "ideal",
     "problem",
     "targets",
