@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from solver.sentences import minor_digits
+from solver.money import minor_digits
 
 __all__ = ["PlotUnavailable", "plot_comparison"]
 

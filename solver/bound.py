@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.problem import Floats, Ints, Problem
+from solver.steps import StepTable
 
 __all__ = ["Branch", "Cut", "Option", "PieTable", "Stopped", "TreeBound", "base_cost"]
 
@@ -98,6 +99,8 @@ class TreeBound:
         self.children = dict(zip(problem.pies, problem.children, strict=True))
         self.tables: dict[int, PieTable] = {}
         self.gapless = problem.gapless
+        self.stepped = np.zeros(len(problem.value), dtype=bool)
+        self.stepped[list(problem.steps)] = True
 
     def evaluate(self, multipliers: Mapping[int, Floats]) -> float:
         """LB of the branch with these multipliers by pie (each pie's at least one); +inf where it has no plan."""
@@ -175,12 +178,25 @@ class TreeBound:
         vertex = np.where(felt, ideal - tilt * scale / 2.0, np.where(tilt < 0, high_, low_))
         first = np.clip(np.floor(vertex), low_, high_)
         second = np.clip(first + 1.0, low_, high_)
+        stepped = self.stepped[rows] & (low != high)  # a single amount is what it is: all that is held, or a cut
+        if stepped.any():
+            wanted = np.trunc(np.clip(vertex[stepped], low_[stepped], high_[stepped]))
+            first[stepped], second[stepped] = self._steps_around(rows[stepped], wanted)
         reach = np.where(felt, 2.0 * ideal, 0.0)
 
         def cost(x: Floats) -> Floats:
-            return np.asarray(x * (np.where(felt, x - reach, 0.0) * inverse + np.where(felt, tilt, -multipliers)))
+            at = x * (np.where(felt, x - reach, 0.0) * inverse + np.where(felt, tilt, -multipliers))
+            return np.where((x >= low_) & (x <= high_), at, np.inf) if stepped.any() else np.asarray(at)
 
         return np.minimum(cost(first), cost(second))
+
+    def _steps_around(self, rows: np.ndarray, trades: Floats) -> tuple[Floats, Floats]:
+        """The two amounts in whole steps next to each of ``trades``, which have one sign a row."""
+        most = int(np.abs(trades).max(initial=0.0))
+        table = StepTable([self.problem.steps[row] for row in rows.tolist()], most)
+        below, above = table.around(np.abs(trades))
+        sign = np.where(trades < 0, -1.0, 1.0)
+        return sign * below, sign * above
 
     def _option(self, c: int, multipliers: Floats) -> Option:
         """What the nested pie ``c`` costs at least, by how many leaves trade in it and by outer multiplier."""

@@ -40,6 +40,8 @@ def decide_cash(problem: Problem) -> CashStage:
     Deposit, liquidation: Σ r_p least, r_p > 0 only where the leaves below p buy nothing more.
     Withdrawal: r = 0 where that closes no position under m that the ideal keeps, else 0 ≤ r ≤ r_min + m.
     Rebalance: 0 ≤ r < m, or the least r where the limits leave more than that.
+    With steps coarser than a cent less than the smallest order that could be bought ranks equal; in a withdrawal, less
+    than the largest step or least order.
     """
     mode = problem.situation.mode
     if mode is Mode.REBALANCING:
@@ -47,13 +49,14 @@ def decide_cash(problem: Problem) -> CashStage:
     if mode is Mode.SELLING:
         return _withdrawal(problem)
     problem, beyond = _within_limits(problem)
+    window = _smallest_order(problem) - 1 if problem.steps else 0
     best = _placements(problem, problem.event_row)
     within = [(cash, idle) for need, cash, idle in best if need == 0]
     least = min(cash for cash, _ in within)
     cases = [problem.leaving_idle(idle, least + beyond) for cash, idle in within if cash == least]
     exact = len(best) < MAX_CASES
     for i, case in enumerate(cases):
-        cases[i], sure = _placeable(case)
+        cases[i], sure = _placeable(case, window)
         exact &= sure
     least = min(case.idle_cash for case in cases)
     return CashStage(tuple(case for case in cases if case.idle_cash == least), exact)
@@ -67,10 +70,22 @@ def _rebalance(problem: Problem) -> CashStage:
         high = np.minimum(high, problem.flow_max[leaves])
         most = np.where(low <= high, np.maximum(most, high), most)
     least = max(0, int(problem.received.sum()) - int(most.sum()))
-    window = max(0, problem.min_trade - 1)
+    window = max(0, problem.min_trade - 1, _smallest_order(problem) - 1 if problem.steps else 0)
     if least <= window:
         return CashStage((replace(problem, spare=window),), True)
     return CashStage((_less(problem, problem.event_row, least),), True)
+
+
+def _smallest_order(problem: Problem) -> int:
+    """The smallest order that could be bought at all, 1 where nothing can."""
+    open_ = problem.leaves[problem.buy_max[problem.leaves] > 0]
+    return int(problem.buy_min[open_].min(initial=np.iinfo(np.int64).max)) if len(open_) else 1
+
+
+def _loosened(problem: Problem, window: int) -> Problem:
+    """With steps, so much of the money at the event's pie may stay cash while ranking equal."""
+    there = int(problem.received[problem.event_row])
+    return replace(problem, spare=min(window, there)) if window > 0 and there > 0 else problem
 
 
 def _less(problem: Problem, p: int, cash: int) -> Problem:
@@ -95,15 +110,17 @@ def _within_limits(problem: Problem) -> tuple[Problem, int]:
     return replace(problem, idle_cash=0), beyond
 
 
-def _placeable(problem: Problem) -> tuple[Problem, bool]:
-    """Less what no sum of allowed purchases reaches; whether that is sure.
+def _placeable(problem: Problem, window: int) -> tuple[Problem, bool]:
+    """Less what no sum of allowed purchases reaches; whether that is sure. Cash up to ``window`` ranks equal.
 
     Where some leaf may take everything every sum from the least order upwards can be placed, and nothing is done.
     """
     money = int(problem.received.sum())
     open_ = problem.leaves[problem.buy_max[problem.leaves] > 0]
-    if not money or bool((problem.buy_max[open_] >= money).any()):
-        return problem, True
+    if not money or bool((problem.buy_max[open_] >= money - window).any()):
+        return _loosened(problem, window), True
+    if problem.steps:  # which sums steps make within limits is not decided here: any cash, and no proof
+        return _loosened(problem, money), False
     places = np.flatnonzero(problem.received)
     ranges = [[(int(problem.buy_min[c]), int(problem.buy_max[c]))] for c in open_]
     sums, exact = reachable(ranges, money)
@@ -158,6 +175,8 @@ def _undominated(options: list[Placement]) -> list[Placement]:
 
 def _withdrawal(problem: Problem) -> CashStage:
     """Which surplus ranks best: see ``decide_cash``."""
+    if problem.steps:
+        return CashStage((replace(problem, spare=_largest_step(problem)),), True)
     wanted = -int(problem.received[problem.event_row])
     ranges = {c: sales(problem, c) for c in problem.leaves.tolist()}
     gentle = [[part for part in parts if not _closes_what_stays(problem, c, part)] for c, parts in ranges.items()]
@@ -168,6 +187,12 @@ def _withdrawal(problem: Problem) -> CashStage:
     everything, all_exact = reachable(list(ranges.values()), wanted + 2 * overshoot)
     least = min(max(low, wanted) for low, high in everything if high >= wanted) - wanted  # to sell all is enough
     return CashStage((replace(problem, spare=least + problem.min_trade),), exact and all_exact)
+
+
+def _largest_step(problem: Problem) -> int:
+    """What sales in steps may raise beyond what is wanted: less than the largest step or least order."""
+    steps = max(one.amount(1) + 1 for one in problem.steps.values())
+    return max(steps, problem.min_trade, int(problem.sell_min[problem.leaves].max(initial=0))) - 1
 
 
 def sales(problem: Problem, leaf: int) -> Intervals:

@@ -9,6 +9,7 @@ nothing improves. This is the only place where a float becomes money.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,11 +35,12 @@ def retired_excess(problem: Problem, flows: Ints) -> int:
     return int(np.maximum(0, problem.value[retired] + flows[retired] - problem.keep[retired]).sum())
 
 
-def leaf_intervals(problem: Problem, sides: Ints | None) -> tuple[Ints, Ints]:
+def leaf_intervals(problem: Problem, sides: Ints | None, points: Mapping[int, int] | None = None) -> tuple[Ints, Ints]:
     """The interval of every row's flow when ``sides`` (of ``SIDES``, 0 none, one a row) are given.
 
     Without gaps a leaf's whole domain is one interval, whatever ``sides`` says; ``None`` asks to ignore the gaps.
-    Pies keep their own bounds.
+    ``points`` fixes what the leaves in it trade: those in coarse steps, between which nothing lies. Pies keep their own
+    bounds.
     """
     low, high = problem.flow_min.copy(), problem.flow_max.copy()
     if sides is None or problem.gapless:
@@ -50,6 +52,8 @@ def leaf_intervals(problem: Problem, sides: Ints | None) -> tuple[Ints, Ints]:
     highs = np.select(chosen, [most for _, most in ranges], 0)
     low[leaves] = np.maximum(low[leaves], lows)
     high[leaves] = np.minimum(high[leaves], highs)
+    for row, trade in (points or {}).items():
+        low[row] = high[row] = trade
     return low, high
 
 
@@ -64,12 +68,12 @@ def marginals(problem: Problem, rows: np.ndarray, flows: Ints, low: Ints, high: 
     return up, down
 
 
-def exact_trades(problem: Problem, sides: Ints | None) -> Ints | None:
+def exact_trades(problem: Problem, sides: Ints | None, points: Mapping[int, int] | None = None) -> Ints | None:
     """The integer trades of least J, given ``sides`` (``None``: as if there were no minimum), or ``None``.
 
-    One entry a row, 0 at pies; ``None`` where they can not sum up.
+    One entry a row, 0 at pies; ``None`` where they can not sum up. Steps count only where ``points`` holds them.
     """
-    low, high = leaf_intervals(problem, sides)
+    low, high = leaf_intervals(problem, sides, points)
     search = _Search(problem, low, high)
     if not search.bounded():
         return None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from solver.errors import Violation
 
-__all__ = ["MAX_ID_BYTES", "MAX_MONEY", "id_violation", "money_violation"]
+__all__ = ["MAX_ID_BYTES", "MAX_MONEY", "id_violation", "minor_digits", "money_violation"]
 
 MAX_MONEY = 10**13  # minor units: the total of values, cash and amounts
 MAX_ID_BYTES = 64
+ZERO_DECIMALS = frozenset(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"))  # ISO 4217
+THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 def money_violation(field: str, amount: object, least: int = 0) -> Violation | None:
@@ -29,3 +31,8 @@ def id_violation(field: str, identifier: object) -> Violation | None:
     if len(identifier.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
         return Violation(field, "ID_TOO_LONG", f"is longer than {MAX_ID_BYTES} bytes")
     return None
+
+
+def minor_digits(currency_code: str) -> int:
+    """Decimals of the currency's minor unit: 2 for USD, 0 for JPY (ISO 4217)."""
+    return 0 if currency_code in ZERO_DECIMALS else 3 if currency_code in THREE_DECIMALS else 2

@@ -113,7 +113,11 @@ class OrderPart:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order: ``amount`` minor units (> 0) of a security on one side; sells come first."""
+    """One order: ``amount`` minor units (> 0) of a security on one side; sells come first.
+
+    Where the security has a price, ``amount`` is that of ``quantity_nanos`` (10^-9 shares), rounded down;
+    ``by_quantity`` says which of the two the order is to be sized by.
+    """
 
     sequence: int
     security_id: str
@@ -121,6 +125,8 @@ class Order:
     amount: int
     closes_position: bool
     parts: tuple[OrderPart, ...]
+    quantity_nanos: int | None = None
+    by_quantity: bool = False
 
 
 @dataclass(frozen=True, slots=True)

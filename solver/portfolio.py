@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from solver.errors import InvalidRequest, Violation
 from solver.money import MAX_MONEY, id_violation, money_violation
-from solver.securities import Security, security_violations
+from solver.securities import Security, quantity_violation, security_violations
 
 __all__ = ["MAX_DEPTH", "MAX_SLICES", "MAX_WEIGHT", "Holding", "Pie", "Portfolio", "Slice"]
 
@@ -23,10 +23,11 @@ MAX_DEPTH = 16  # levels of slices
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A leaf: one security, worth ``value`` minor units."""
+    """A leaf: one security, worth ``value`` minor units; ``quantity_nanos`` (10^-9 shares) where it has a price."""
 
     security_id: str
     value: int = 0
+    quantity_nanos: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
         )
     seen: dict[str, str] = {}
     securities: dict[str, str] = {}
+    listed = {security.security_id: security for security in portfolio.securities}
     total = portfolio.cash if type(portfolio.cash) is int else 0
     stack: list[tuple[str, Pie, int]] = [("portfolio.root", portfolio.root, 1)]
     count = 0
@@ -136,7 +138,12 @@ def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
             if isinstance(child.content, Pie):
                 nested.append((f"{at}.pie", child.content, depth + 1))
                 continue
-            yield from _holding_violations(f"{at}.holding", child.content, securities)
+            holding = child.content
+            yield from _holding_violations(f"{at}.holding", holding, securities)
+            known = listed.get(holding.security_id)
+            fault = quantity_violation(f"{at}.holding", holding.value, holding.quantity_nanos, known, code)
+            if fault:
+                yield fault
             total += child.content.value if type(child.content.value) is int else 0
         stack.extend(reversed(nested))
     if count > MAX_SLICES:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from solver.domains import Limits, domain
 from solver.events import Reach
 from solver.ideal import Mode, split_pie
+from solver.steps import Steps
 from solver.tree import Tree
 
 __all__ = ["CLOSES", "SIDES", "Floats", "Ints", "Problem", "Situation", "build_problem"]
@@ -66,6 +67,7 @@ class Problem:
     ``scale`` is w_n A°_p (0 where the node has no term in J), ``slope`` is s_n, and the ideal y°_n is
     ``ideal_whole + ideal_part`` with 0 ≤ part < 1, so that a deviation from it loses nothing to a large portfolio.
     ``closes`` is V_n where all may be sold though [sell_min, sell_max] ends below it, else 0.
+    ``steps`` are those of the leaves that trade in steps coarser than a cent: of a range only a(1), a(2), … count.
     ``keep`` is ⌈A°_n⌉ for the retired rows inside the event and −1 elsewhere. ``pies`` lists the rows of the pies
     that have money to split, parents first, ``children`` their slices. ``spare`` is the most cash that may be
     left at the event's pie while ranking equal; ``idle`` are the pies that must buy nothing, ``idle_cash`` what
@@ -92,6 +94,7 @@ class Problem:
     scale: Floats
     slope: Floats
     keep: Ints
+    steps: Mapping[int, Steps]
     rounding_slack: float
     spare: int = 0
     idle: frozenset[int] = frozenset()
@@ -154,7 +157,8 @@ class Problem:
     def gapless(self) -> bool:
         """Whether every leaf's domain is one interval around 0: then who trades is no question."""
         rows = self.leaves
-        return not ((self.buy_min[rows] > 1) | (self.sell_min[rows] > 1) | (self.closes[rows] > 0)).any()
+        gaps = (self.buy_min[rows] > 1) | (self.sell_min[rows] > 1) | (self.closes[rows] > 0)
+        return not self.steps and not gaps.any()
 
     def ranges(self, rows: NDArray[np.intp]) -> tuple[tuple[Ints, Ints], ...]:
         """The domains of the leaves ``rows`` beside 0: (least, most) a side of ``SIDES``, least > most where empty."""
@@ -184,7 +188,13 @@ class Problem:
         allowed = x == 0
         for least, most in self.ranges(self.leaves):
             allowed |= (least <= x) & (x <= most)
-        return bool((allowed & (x >= self.flow_min[self.leaves]) & (x <= self.flow_max[self.leaves])).all())
+        within = (x >= self.flow_min[self.leaves]) & (x <= self.flow_max[self.leaves])
+        return bool((allowed & within).all()) and all(self.in_steps(row, int(trades[row])) for row in self.steps)
+
+    def in_steps(self, row: int, trade: int) -> bool:
+        """Whether the leaf's trade is a whole number of steps, or the sale of all that is held."""
+        steps = self.steps[row]
+        return trade == -self.closes[row] or steps.amount(steps.within(abs(trade))) == abs(trade)
 
     def leaving_idle(self, idle: frozenset[int], cash: int) -> Problem:
         """The same problem with the pies ``idle`` buying nothing; ``cash`` is what stays with them."""
@@ -295,15 +305,20 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
     scale = np.array(rows.scale)
     moves = (flow_min < 0) | (buy_max > 0)
     moves[~is_leaf] = False
+    leaves = np.flatnonzero(moves)
+    limits = {row: situation.limit(row).steps for row in leaves.tolist()}
+    steps = {row: one for row, one in limits.items() if one and one.coarse}
+    cents = moves.copy()  # rows that a single cent can move
+    cents[list(steps)] = False
     for p in reversed(rows.pies):
-        moves[p] = moves[list(tree.children[p])].any()
-    felt = moves & (scale > 0)
+        cents[p] = cents[list(tree.children[p])].any()
+    felt = cents & (scale > 0)
     return Problem(
         situation=situation,
         mode=tuple(rows.mode),
         pies=tuple(rows.pies),
         children=tuple(np.array(tree.children[p], dtype=np.intp) for p in rows.pies),
-        leaves=np.flatnonzero(is_leaf & moves),
+        leaves=leaves,
         parent=np.array(tree.parent, dtype=np.intp),
         value=_frozen(value),
         received=_frozen(received),
@@ -315,6 +330,7 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
         scale=_frozen(scale),
         slope=_frozen(np.array(rows.slope)),
         keep=_frozen(np.array(rows.keep, dtype=np.int64)),
+        steps=steps,
         rounding_slack=float((0.25 / scale[felt]).sum()),
     )
 

@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from solver.bound import Branch, Cut, PieTable, Stopped, TreeBound
-from solver.cents import exact_trades, leaf_intervals, marginals, tracking_error
+from solver.cents import leaf_intervals, marginals, tracking_error
 from solver.certificate import allowed_gap
-from solver.problem import SIDES, Floats, Ints, Problem
+from solver.lattice import stepped_trades
+from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 from solver.rules import Budget
+
+Split = tuple[Cut, ...]  # complete: what a leaf may trade, in parts; none where there is nothing to split
 
 __all__ = ["Incumbent", "Proof", "incumbent_of", "proof_goal", "prove"]
 
@@ -67,19 +70,19 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
     first = Branch((), _first_multipliers(problem, incumbent))
     bound, first, split = _tighten(problem, first, proof, budget)
     heapq.heappush(queue, (bound, 0, first))
-    splits: dict[tuple[Cut, ...], int | None] = {(): split}
+    splits: dict[tuple[Cut, ...], Split] = {(): split}
     count = 1
     while queue:
         bound, _, branch = queue[0]
-        split = splits.get(branch.path)
-        if bound >= proof_goal(problem, proof.incumbent.error) or split is None:
+        split = splits[branch.path]
+        if bound >= proof_goal(problem, proof.incumbent.error) or not split:
             done.append((bound, heapq.heappop(queue)[2]))
             continue
         if count >= max_branches or budget.exhausted:
             break
         halves = []
-        for low, high in problem.parts(split):
-            child = Branch((*branch.path, (split, low, high)), branch.multipliers)
+        for cut in split:
+            child = Branch((*branch.path, cut), branch.multipliers)
             halves.append(_tighten(problem, child, proof, budget))
         if budget.exhausted:  # bounded halfway, they say less than the branch that they split
             break
@@ -126,11 +129,11 @@ def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floa
     return chosen
 
 
-def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> tuple[float, Branch, int | None]:
-    """Raise the branch's bound by cutting planes; also the leaf to split on should that not be enough."""
+def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> tuple[float, Branch, Split]:
+    """Raise the branch's bound by cutting planes; also how to split it should that not be enough."""
     multipliers = dict(branch.multipliers)
     tree = TreeBound(problem, branch.path, lambda: budget.exhausted)
-    best, split = -np.inf, None
+    best, split = -np.inf, Split()
     with contextlib.suppress(Stopped):
         for _ in range(ROUNDS):
             bound = tree.evaluate(multipliers)
@@ -138,7 +141,7 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
             best = max(best, bound)
             if best >= proof_goal(problem, proof.incumbent.error) or not np.isfinite(best):
                 break
-            added, split, sides = _relaxed(tree, {row for row, _, _ in branch.path})
+            added, split, sides = _relaxed(tree)
             _try(problem, sides, proof)
             if stalled or not added:
                 break
@@ -149,7 +152,7 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
 
 def _try(problem: Problem, sides: Ints, proof: Proof) -> None:
     """Make a plan of the relaxed solution's choice of leaves, and keep it if it is better."""
-    trades = exact_trades(problem, sides)
+    trades = stepped_trades(problem, sides)
     if trades is None:
         return
     found = incumbent_of(problem, trades)
@@ -157,8 +160,8 @@ def _try(problem: Problem, sides: Ints, proof: Proof) -> None:
         proof.incumbent = found
 
 
-def _relaxed(tree: TreeBound, cut: set[int]) -> tuple[dict[int, list[float]], int | None, Ints]:
-    """Behind the bound: the best new multiplier of every pie, the least decided leaf, who trades on which side."""
+def _relaxed(tree: TreeBound) -> tuple[dict[int, list[float]], Split, Ints]:
+    """Behind the bound: every pie's best new multiplier, the cuts of the least decided leaf, who trades which way."""
     problem = tree.problem
     event = problem.event_row
     bounds = tree.event_bounds()
@@ -167,7 +170,7 @@ def _relaxed(tree: TreeBound, cut: set[int]) -> tuple[dict[int, list[float]], in
     stack = [(event, k, received - problem.spare, received)]
     added: dict[int, list[float]] = {}
     sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
-    undecided: list[tuple[float, int]] = []
+    undecided: list[tuple[float, int, Split]] = []
     while stack:
         p, k, least, most = stack.pop()
         multiplier, fresh = _best_multiplier(tree, p, k, least, most)
@@ -177,12 +180,13 @@ def _relaxed(tree: TreeBound, cut: set[int]) -> tuple[dict[int, list[float]], in
         chosen, inner = _choice(table, k)
         for c in chosen:
             sides[c] = _cheaper_side(tree, c, multiplier)
+            undecided += _between_steps(tree, c, int(sides[c]), multiplier)
         for c, count in inner:
             count, flow = tree.nested_flow(c, count, multiplier)
             money = flow + float(problem.received[c])
             stack.append((c, count, money, money))
-        undecided += _undecided(table, len(chosen) - len(table.must), tree, cut)
-    split = min(undecided)[1] if undecided else None
+        undecided += _undecided(table, len(chosen) - len(table.must), tree)
+    split = min(undecided)[2] if undecided else ()
     return added, split, sides
 
 
@@ -211,7 +215,7 @@ def _choice(table: PieTable, k: int) -> tuple[list[int], list[tuple[int, int]]]:
     return leaves, inner
 
 
-def _undecided(table: PieTable, k: int, tree: TreeBound, cut: set[int]) -> list[tuple[float, int]]:
+def _undecided(table: PieTable, k: int, tree: TreeBound) -> list[tuple[float, int, Split]]:
     """Leaves by how little decides between trading and not: the distance to the slice on the other side of rank k."""
     if tree.gapless:
         return []
@@ -221,15 +225,37 @@ def _undecided(table: PieTable, k: int, tree: TreeBound, cut: set[int]) -> list[
         other = k if rank < k else k - 1
         rival = costs[order[other]] if 0 <= other < len(order) else 0.0
         leaf = int(table.free[i])
-        if leaf not in cut:
-            found.append((abs(float(costs[i] - rival)), leaf))
+        split = tuple((leaf, low, high) for low, high in tree.problem.parts(leaf))
+        found.append((abs(float(costs[i] - rival)), leaf, split))
     return found
+
+
+def _between_steps(tree: TreeBound, leaf: int, side: int, multiplier: float) -> list[tuple[float, int, Split]]:
+    """How little decides between the two amounts in steps around what a trading leaf wants, and the cut there."""
+    problem = tree.problem
+    if leaf not in problem.steps or side == CLOSES:
+        return []
+    steps, wanted = problem.steps[leaf], _wanted(problem, leaf, multiplier)
+    most = max(abs(int(tree.low[leaf])), abs(int(tree.high[leaf])))
+    count = steps.within(int(min(max(side * wanted, 0.0), float(most))))
+    ends = sorted(side * steps.amount(k) for k in (count, count + 1))
+    if not (tree.low[leaf] <= ends[0] and ends[1] <= tree.high[leaf] and ends[0] * ends[1] > 0):
+        return []
+    scale = float(problem.scale[leaf])
+    apart = abs((ends[0] - wanted) ** 2 - (ends[1] - wanted) ** 2) / scale if scale > 0 else 0.0
+    halves = ((leaf, int(problem.flow_min[leaf]), ends[0]), (leaf, ends[0] + 1, int(problem.flow_max[leaf])))
+    return [(apart, leaf, halves)]
+
+
+def _wanted(problem: Problem, leaf: int, multiplier: float) -> float:
+    """What the leaf would trade at this multiplier if it could trade anything."""
+    return float(problem.ideal[leaf]) + float(problem.scale[leaf]) * (multiplier / 2.0 - float(problem.slope[leaf]))
 
 
 def _cheaper_side(tree: TreeBound, leaf: int, multiplier: float) -> int:
     """On which side the leaf trades in the relaxed solution: the part of its domain nearest to what it wants."""
     problem = tree.problem
-    wanted = float(problem.ideal[leaf]) + float(problem.scale[leaf]) * (multiplier / 2.0 - float(problem.slope[leaf]))
+    wanted = _wanted(problem, leaf, multiplier)
     best, nearest = 0, np.inf
     for side, (least, most) in zip(SIDES, problem.ranges(np.array([leaf])), strict=True):
         low, high = max(int(least[0]), int(tree.low[leaf])), min(int(most[0]), int(tree.high[leaf]))

@@ -8,6 +8,7 @@ import numpy as np
 
 from solver.bound import Branch, Cut
 from solver.certificate import Findings
+from solver.money import minor_digits
 from solver.plan import (
     BoundSource,
     CashFlow,
@@ -19,13 +20,14 @@ from solver.plan import (
     OrderPart,
     Plan,
     Quality,
-    Side,
 )
 from solver.portfolio import Holding, Pie, Portfolio, Slice
 from solver.problem import Ints, Problem
 from solver.reasons import explained, explained_liquidation
 from solver.rules import Engine
+from solver.securities import Security, Side
 from solver.situations import Understood
+from solver.steps import Steps
 from solver.version import SOLVER_VERSION
 
 __all__ = ["Proved", "in_listed_order", "report"]
@@ -83,12 +85,13 @@ def report(understood: Understood, problem: Problem, trades: Ints, proved: Prove
     """The plan for ``trades`` (one entry a row, minor units); its nodes and evidence only where ``explain`` is set."""
     after = _values_after(problem, trades)
     cash = _cash_flow(understood, trades)
+    orders = _orders(understood, problem, trades)
     return Plan(
         cash=cash,
-        orders=_orders(understood, problem, trades),
+        orders=orders,
         nodes=_nodes(understood, problem, trades, after) if explain else (),
         certificate=_certificate(problem, proved, explain),
-        portfolio_after=_portfolio_after(understood.portfolio, problem, after, cash.after),
+        portfolio_after=_portfolio_after(understood.portfolio, problem, after, orders, cash.after),
         rounds=proved.rounds,
     )
 
@@ -115,20 +118,37 @@ def _cash_flow(understood: Understood, trades: Ints) -> CashFlow:
 
 
 def _orders(understood: Understood, problem: Problem, trades: Ints) -> tuple[Order, ...]:
+    """Sells first, those of the event before those of the plan; each with its quantity where there is a price."""
     tree, event_id = problem.tree, understood.event_id
-    found: list[tuple[Side, str, str, int, bool]] = []
+    listed = {security.security_id: security for security in understood.portfolio.securities}
+    found: list[
+        tuple[Side, str, str, int, int | None]
+    ] = []  # the last: the quantity of all that is held, if it is sold
     if understood.changed:
         for sold in understood.changed.liquidated:
-            found.append((Side.SELL, sold.security_id, sold.slice_id, sold.value, True))
+            found.append((Side.SELL, sold.security_id, sold.slice_id, sold.value, sold.quantity_nanos))
     for side in (Side.SELL, Side.BUY):
         for row in np.flatnonzero(trades < 0 if side is Side.SELL else trades > 0).tolist():
             amount = abs(int(trades[row]))
-            closes = side is Side.SELL and amount == tree.value[row]
-            found.append((side, tree.security_ids[row], tree.slice_ids[row], amount, closes))
-    return tuple(
-        Order(i + 1, security, side, amount, closes, (OrderPart(slice_id, amount, event_id),))
-        for i, (side, security, slice_id, amount, closes) in enumerate(found)
-    )
+            held = tree.quantity[row] if side is Side.SELL and amount == tree.value[row] else None
+            found.append((side, tree.security_ids[row], tree.slice_ids[row], amount, held))
+    orders = []
+    for i, (side, name, slice_id, amount, held) in enumerate(found):
+        quantity, by_quantity = _quantity(listed.get(name), understood.portfolio.currency_code, side, amount, held)
+        part = OrderPart(slice_id, amount, event_id)
+        orders.append(Order(i + 1, name, side, amount, held is not None, (part,), quantity, by_quantity))
+    return tuple(orders)
+
+
+def _quantity(
+    security: Security | None, currency_code: str, side: Side, amount: int, held: int | None
+) -> tuple[int | None, bool]:
+    """The quantity of an order worth ``amount``, and whether the order is sized by it; ``held`` where all is sold."""
+    steps = security.steps(currency_code) if security else None
+    if security is None or steps is None:
+        return None, False
+    quantity = steps.reaching(amount) * security.step_nanos if held is None else held
+    return quantity, side is Side.SELL or security.whole_only
 
 
 def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[int]) -> tuple[Node, ...]:
@@ -216,15 +236,30 @@ def _mark(problem: Problem, cut: Cut) -> str:
     return "x" if low == -problem.closes[row] else "-"
 
 
-def _portfolio_after(portfolio: Portfolio, problem: Problem, after: list[int], cash: int) -> Portfolio:
+def _portfolio_after(
+    portfolio: Portfolio, problem: Problem, after: list[int], orders: tuple[Order, ...], cash: int
+) -> Portfolio:
+    """The account once every order is done; what has a price is worth its quantity at that price, rounded down."""
     rows = iter(range(1, len(after)))
+    moved = {order.security_id: (order.side, order.quantity_nanos) for order in orders}
+    listed = {security.security_id: security for security in portfolio.securities}
+
+    def holding(old: Holding, row: int) -> Holding:
+        security = listed.get(old.security_id)
+        steps = security.steps(portfolio.currency_code) if security else None
+        if security is None or steps is None or (old.quantity_nanos is None and old.security_id not in moved):
+            return replace(old, value=after[row])
+        side, traded = moved.get(old.security_id, (Side.BUY, 0))
+        quantity = (old.quantity_nanos or 0) + (1 if side is Side.BUY else -1) * (traded or 0)
+        worth = Steps.of(security.price_micros or 0, 1, minor_digits(portfolio.currency_code)).amount(quantity)
+        return Holding(old.security_id, worth if traded else after[row], quantity)
 
     def rebuilt(pie: Pie) -> Pie:
         slices = []
         for child in pie.slices:
             row = next(rows)
             content = child.content
-            new = Holding(content.security_id, after[row]) if isinstance(content, Holding) else rebuilt(content)
+            new = holding(content, row) if isinstance(content, Holding) else rebuilt(content)
             slices.append(Slice(child.slice_id, child.target_weight, new))
         return Pie(tuple(slices), pie.weight_total)
 

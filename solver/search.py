@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.bound import Branch
-from solver.cents import exact_trades, retired_excess
+from solver.cents import retired_excess
 from solver.engines import highs
+from solver.lattice import stepped_trades
 from solver.problem import CLOSES, Ints, Problem
 from solver.prover import Incumbent, Proof, incumbent_of, proof_goal, prove
 from solver.rules import Budget
@@ -65,14 +66,15 @@ def search(problem: Problem, budget: Budget) -> Outcome:
 
 def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: Budget) -> None:
     """Propose, make exact, prove; again with what was learnt, until proved, repeated, or out of budget."""
-    seen: set[bytes] = set()
+    seen: set[object] = set()
     branches = min(BRANCHES_FIRST, budget.work_limit)
     while True:
         outcome.rounds += 1
-        repeated = proposal.sides is None or proposal.sides.tobytes() in seen
+        mark = (None if proposal.sides is None else proposal.sides.tobytes(), *sorted(proposal.points.items()))
+        repeated = proposal.sides is None or mark in seen
         if proposal.sides is not None:
-            seen.add(proposal.sides.tobytes())
-            _improve(outcome, held, proposal.sides)
+            seen.add(mark)
+            _improve(outcome, held, proposal.sides, proposal.points)
         outcome.engine_bound = max(outcome.engine_bound, proposal.bound)
         best = outcome.incumbent
         if best is None:
@@ -113,8 +115,8 @@ def _proposal(held: Problem, incumbent: Incumbent | None, budget: Budget, nodes:
     return highs.propose(held, [incumbent.flows], budget, nodes, relaxed=len(held.leaves) > LARGE)
 
 
-def _improve(outcome: Outcome, problem: Problem, sides: Ints) -> None:
-    trades = exact_trades(problem, sides)
+def _improve(outcome: Outcome, problem: Problem, sides: Ints, points: dict[int, int]) -> None:
+    trades = stepped_trades(problem, sides, points)
     if trades is None:
         return
     found = incumbent_of(problem, trades)
@@ -129,7 +131,7 @@ def start_plan(problem: Problem) -> Incumbent | None:
     limit = 1 if problem.gapless or len(problem.leaves) > LARGE else STARTS
     found = 0
     for sides in _guesses(problem):
-        trades = exact_trades(problem, sides)
+        trades = stepped_trades(problem, sides)
         if trades is None:
             continue
         candidate = incumbent_of(problem, trades)

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from string import Formatter
 
+from solver.money import minor_digits
 from solver.plan import Reason, ReasonCode
 
-__all__ = ["SENTENCES", "Form", "forms", "minor_digits", "money_text"]
-
-ZERO_DECIMALS = frozenset(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"))  # ISO 4217
-THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+__all__ = ["SENTENCES", "Form", "forms", "money_text"]
 
 SENTENCES = {
     ReasonCode.UNDERWEIGHT: "Underweight: it buys {trade} to come nearer to its target.",
@@ -79,11 +77,6 @@ def _form(code: ReasonCode, sentence: str, currency_code: str) -> Form:
     money = f"{{:,.{decimals}f}} {currency_code}"
     pattern = re.sub(r"{(\w+)}", lambda found: "{}" if found[1] in TEXTS else money, sentence)
     return Form(code, names, pattern, 10**decimals, None if names else Reason(code, (), sentence))
-
-
-def minor_digits(currency_code: str) -> int:
-    """Decimals of the currency's minor unit: 2 for USD, 0 for JPY (ISO 4217)."""
-    return 0 if currency_code in ZERO_DECIMALS else 3 if currency_code in THREE_DECIMALS else 2
 
 
 def money_text(amount: float, currency_code: str) -> str:

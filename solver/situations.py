@@ -152,16 +152,19 @@ def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, flow: int) -> dict[i
     listed = {security.security_id: security for security in portfolio.securities}
     worth = portfolio.value + portfolio.cash + flow
     rows = ((row, listed[name]) for row, name in enumerate(tree.security_ids) if name in listed)
-    return {row: _limit(security, rules, worth) for row, security in rows}
+    code = portfolio.currency_code
+    return {row: _limit(security, rules, worth, code, tree.quantity[row]) for row, security in rows}
 
 
-def _limit(security: Security, rules: Rules, worth: int) -> Limits:
+def _limit(security: Security, rules: Rules, worth: int, currency_code: str, quantity: int) -> Limits:
     return Limits(
         min_trade=max(rules.min_trade, security.min_trade),
         no_buy=security.blocked(Side.BUY),
         no_sell=security.blocked(Side.SELL),
         most=security.most(worth),
         least=security.min_position,
+        steps=security.steps(currency_code),
+        whole_steps=max(0, quantity - 1) // security.step_nanos,
     )
 
 

@@ -10,13 +10,19 @@ decide; where it is worth more, orders have the amounts a(1), a(2), … and no o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
+from typing import Any
 
-__all__ = ["NANOS", "Steps"]
+import numpy as np
+
+__all__ = ["DEFAULT_STEP_NANOS", "NANOS", "StepTable", "Steps"]
 
 NANOS = 10**9  # nanoshares in a share
 MICROS_NANOS = 10**15
+DEFAULT_STEP_NANOS = 10_000  # 1/100,000 share, as brokers with fractional shares trade
+SAFE = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +60,20 @@ class Steps:
     def reaching(self, amount: int) -> int:
         """The fewest steps that are worth at least ``amount``: min{k: a(k) ≥ amount}."""
         return -(-amount * self.denominator // self.numerator)
+
+
+class StepTable:
+    """The steps of several leaves, for whole arrays of amounts at once (a row a leaf)."""
+
+    def __init__(self, steps: Sequence[Steps], most: int) -> None:
+        largest = max((max(s.denominator, s.numerator) for s in steps), default=1)
+        kind: Any = np.int64 if (most + 2) * largest < SAFE else object  # Python's integers never overflow
+        self.numerator = np.array([s.numerator for s in steps], dtype=kind)[:, None]
+        self.denominator = np.array([s.denominator for s in steps], dtype=kind)[:, None]
+
+    def around(self, amounts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The two neighbouring step amounts a(k) ≤ x < a(k + 1) of every whole amount x ≥ 0 in ``amounts``."""
+        x = amounts.astype(np.int64).astype(self.numerator.dtype)
+        count = ((x + 1) * self.denominator - 1) // self.numerator
+        below, above = (k * self.numerator // self.denominator for k in (count, count + 1))
+        return below.astype(np.float64), above.astype(np.float64)

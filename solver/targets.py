@@ -40,6 +40,7 @@ class Liquidated:
     security_id: str
     value: int
     pie_id: str
+    quantity_nanos: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,9 @@ class _Change:
             pie_id = self._loser(slice_id)
             if pie_id is not None:
                 holding = child.content
-                self.liquidated.append(Liquidated(slice_id, holding.security_id, holding.value, pie_id))
+                quantity = holding.quantity_nanos or 0
+                sold = Liquidated(slice_id, holding.security_id, holding.value, pie_id, quantity)
+                self.liquidated.append(sold)
                 self.received[pie_id] = self.received.get(pie_id, 0) + holding.value
 
     def _loser(self, slice_id: str) -> str | None:

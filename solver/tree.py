@@ -22,6 +22,7 @@ class Tree:
     children: tuple[tuple[int, ...], ...]
     weight: tuple[int, ...]  # the root's is 1
     value: tuple[int, ...]
+    quantity: tuple[int, ...]  # nanoshares; 0 for a pie, and where none is given
 
     def below(self, node: int) -> range:
         """Rows of ``node`` and of everything below it: contiguous, since the order is depth first."""
@@ -33,7 +34,7 @@ class Tree:
 
 def flatten(portfolio: Portfolio) -> Tree:
     """Lay ``portfolio`` out in depth-first rows."""
-    ids, securities, parent, weight, value = [""], [""], [-1], [1], [0]
+    ids, securities, parent, weight, value, quantity = [""], [""], [-1], [1], [0], [0]
     children: list[list[int]] = [[]]
     stack: list[tuple[int, Slice]] = _opened(0, portfolio.root)
     while stack:
@@ -47,13 +48,16 @@ def flatten(portfolio: Portfolio) -> Tree:
         if isinstance(child.content, Pie):
             securities.append("")
             value.append(0)
+            quantity.append(0)
             stack += _opened(row, child.content)
         else:
             securities.append(child.content.security_id)
             value.append(child.content.value)
+            quantity.append(child.content.quantity_nanos or 0)
     for row in range(len(ids) - 1, 0, -1):
         value[parent[row]] += value[row]
-    return Tree(tuple(ids), tuple(securities), tuple(parent), tuple(map(tuple, children)), tuple(weight), tuple(value))
+    slices = tuple(map(tuple, children))
+    return Tree(tuple(ids), tuple(securities), tuple(parent), slices, tuple(weight), tuple(value), tuple(quantity))
 
 
 def _opened(row: int, pie: Pie) -> list[tuple[int, Slice]]:

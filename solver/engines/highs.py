@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
-from solver.problem import SIDES, Floats, Ints, Problem
+from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 from solver.rules import Budget
+from solver.steps import Steps
 
 __all__ = ["Proposal", "least_excess", "propose"]
 
@@ -32,13 +33,15 @@ _local = threading.local()
 class Proposal:
     """What HiGHS says: the side of every row (0 at pies), a bound on J it claims, whether it was stopped.
 
-    ``sides`` is ``None`` where it found nothing; ``infeasible`` is its claim that there is nothing.
+    ``sides`` is ``None`` where it found nothing; ``infeasible`` is its claim that there is nothing; ``points`` are the
+    amounts of the leaves that trade in steps.
     """
 
     sides: Ints | None
     bound: float
     infeasible: bool
     stopped: bool
+    points: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class _Layout:
     domain: dict[int, dict[int, tuple[float, float]]]
     flow: dict[int, list[int]] = field(default_factory=dict)
     switch: dict[tuple[int, int], int] = field(default_factory=dict)
+    count: dict[tuple[int, int], int] = field(default_factory=dict)  # of steps, by row and side
 
 
 def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: int, relaxed: bool = False) -> Proposal:
@@ -95,7 +99,8 @@ def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: in
     if values is None:
         return Proposal(None, -np.inf, status == highspy.HighsModelStatus.kInfeasible, _was_stopped(status))
     base = _base(problem)
-    return Proposal(_sides(problem, layout, values), bound * layout.worth + base, False, _was_stopped(status))
+    sides, counted = _sides(problem, layout, values), _points(problem, layout, values)
+    return Proposal(sides, bound * layout.worth + base, False, _was_stopped(status), counted)
 
 
 def least_excess(problem: Problem, budget: Budget, node_limit: int) -> Ints | None:
@@ -181,11 +186,22 @@ def _write_switches(problem: Problem, model: _Model, layout: _Layout) -> None:
             model.row(0.0, np.inf, [x, z], [1.0, -least / unit])
             model.row(-np.inf, 0.0, [x, z], [1.0, -most / unit])
             switches.append(z)
+            if row in problem.steps and side != CLOSES:
+                _write_steps(model, layout, row, side, problem.steps[row], max(abs(least), abs(most)))
         if len(switches) > 1:
             model.row(-np.inf, 1.0, switches, [1.0] * len(switches))
         if problem.flow_max[row] < 0:  # it must go below what it holds: retired, or above its largest position
             model.row(-np.inf, float(problem.flow_max[row]) / unit, layout.flow[row], [1.0] * len(layout.flow[row]))
     _write_count(problem, model, layout)
+
+
+def _write_steps(model: _Model, layout: _Layout, row: int, side: int, steps: Steps, most: float) -> None:
+    """x = k steps, within a cent: a(k) is rounded down, and what that leaves over is made exact elsewhere."""
+    x = layout.flow[row][-1]
+    k = model.column(0.0, float(steps.reaching(int(most))), integer=True)
+    layout.count[row, side] = k
+    cent = 1.0 / layout.unit
+    model.row(-cent, cent, [x, k], [1.0, -side * steps.size / layout.unit])
 
 
 def _write_count(problem: Problem, model: _Model, layout: _Layout) -> None:
@@ -210,10 +226,13 @@ def _write_tangents(problem: Problem, model: _Model, layout: _Layout, points: li
         for x, (side, (least, most)) in zip(layout.flow[row], domain.items(), strict=True):
             at = {least, most, min(max(float(problem.ideal[row]), least), most)}
             at |= {min(max(float(flows[row]), least), most) for flows in points}
-            t = model.column(-np.inf, np.inf, cost=1.0)
+            t, z = model.column(-np.inf, np.inf, cost=1.0), layout.switch[row, side]
+            if (row, side) in layout.count:
+                _write_chords(model, layout, (t, x, z), (a, b), problem.steps[row], at)
+                continue
             for point in sorted(at):
                 tangent = point / layout.unit
-                model.row(0.0, np.inf, [t, x, layout.switch[row, side]], [1.0, -(2 * a * tangent + b), a * tangent**2])
+                model.row(0.0, np.inf, [t, x, z], [1.0, -(2 * a * tangent + b), a * tangent**2])
     for p in problem.pies[1:]:
         a, b = _term(problem, layout, p)
         y = _pie_column(problem, model, layout, p)
@@ -226,6 +245,24 @@ def _write_tangents(problem: Problem, model: _Model, layout: _Layout, points: li
         for point in sorted(at):
             tangent = point / layout.unit
             model.row(-a * tangent**2, np.inf, [t, y], [1.0, -(2 * a * tangent + b)])
+
+
+def _write_chords(
+    model: _Model,
+    layout: _Layout,
+    columns: tuple[int, int, int],
+    term: tuple[float, float],
+    steps: Steps,
+    at: set[float],
+) -> None:
+    """Between neighbouring steps the chord of h is a better bound than a tangent: h holds there only at its ends."""
+    (t, x, z), (a, b) = columns, term
+    counts = {max(0, steps.within(int(abs(point))) + d) for point in at for d in (-2, -1, 0, 1, 2)}
+    sign = 1.0 if max(at, key=abs) > 0 else -1.0
+    for k in sorted(counts):
+        low, high = (sign * steps.amount(k + d) / layout.unit for d in (0, 1))
+        slope = a * (low + high) + b  # h(x) = a x² + b x
+        model.row(0.0, np.inf, [t, x, z], [1.0, -slope, a * low * high])
 
 
 def _domains(problem: Problem) -> dict[int, dict[int, tuple[float, float]]]:
@@ -261,6 +298,19 @@ def _sides(problem: Problem, layout: _Layout, values: Floats) -> Ints:
         if values[column] > 0.5:
             sides[row] = side
     return sides
+
+
+def _points(problem: Problem, layout: _Layout, values: Floats) -> dict[int, int]:
+    """What the leaves in steps trade: the counted steps, or all."""
+    points = dict.fromkeys(problem.steps, 0)
+    for (row, side), column in layout.switch.items():
+        if row in points and values[column] > 0.5:
+            counted = layout.count.get((row, side))
+            steps = problem.steps[row]
+            points[row] = (
+                -int(problem.closes[row]) if counted is None else side * steps.amount(round(float(values[counted])))
+            )
+    return points
 
 
 def _run(model: _Model, budget: Budget, node_limit: int) -> tuple[highspy.HighsModelStatus, Floats | None, float]:

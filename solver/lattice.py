@@ -1,0 +1,147 @@
+"""From trades in cents to trades in whole steps: rounded, brought back into the sum, and improved a step at a time.
+
+A heuristic: what it finds is a plan, and how near that is to the best is for the bound to say. Given the amounts of the
+leaves that trade in coarse steps, all others are made exact again (``cents.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from solver.cents import exact_trades, tracking_error
+from solver.problem import Ints, Problem
+
+__all__ = ["stepped_trades"]
+
+MOST_MOVES = 400
+NEIGHBOURS = 6  # leaves tried in each direction when two of them exchange a step
+
+
+def stepped_trades(problem: Problem, sides: Ints, points: Mapping[int, int] | None = None) -> Ints | None:
+    """Trades for ``sides`` that keep every step, near the best in cents or at ``points``; ``None``: none found."""
+    start = exact_trades(problem, sides)
+    if not problem.steps:
+        return start
+    wanted: Ints = np.zeros(len(problem.value), dtype=np.int64) if start is None else start
+    for row, point in (points or {}).items():
+        wanted[row] = point
+    return _Descent(problem, sides, wanted).best()
+
+
+class _Descent:
+    """``points`` are the amounts of the stepped leaves; ``trades`` what all leaves trade with them, if they can."""
+
+    def __init__(self, problem: Problem, sides: Ints, start: Ints) -> None:
+        self.problem, self.sides = problem, sides
+        self.points = {row: self._nearest(row, int(start[row])) for row in problem.steps}
+        self.rows = [row for row in problem.steps if sides[row] in (1, -1)]
+        self.loose = any(sides[row] and row not in problem.steps for row in problem.leaves.tolist())
+        self.paths = {row: self._path(row) for row in self.rows}
+
+    def _path(self, row: int) -> list[int]:
+        path = []
+        while row != self.problem.event_row:
+            path.append(row)
+            row = int(self.problem.parent[row])
+        return path
+
+    def _nearest(self, row: int, trade: int) -> int:
+        problem, steps = self.problem, self.problem.steps[row]
+        side = int(self.sides[row])
+        if side not in (1, -1):
+            return -int(problem.closes[row]) if side else 0
+        low, high = (problem.buy_min, problem.buy_max) if side == 1 else (problem.sell_min, problem.sell_max)
+        size = min(max(abs(trade), int(low[row])), int(high[row]))
+        count = steps.within(size)
+        below, above = steps.amount(count), steps.amount(count + 1)
+        nearest = below if size - below <= above - size or above > high[row] else above
+        return side * max(nearest, int(low[row]))
+
+    def best(self) -> Ints | None:
+        trades = self._repaired()
+        if trades is None:
+            return None
+        error = tracking_error(self.problem, self.problem.flows(trades))
+        for _ in range(MOST_MOVES):
+            better = self._improved(trades, error)
+            if better is None:
+                return trades
+            trades, error = better
+        return trades
+
+    def _repaired(self) -> Ints | None:
+        """Steps given up or added, the cheapest first, until the trades sum up."""
+        for _ in range(MOST_MOVES):
+            trades = exact_trades(self.problem, self.sides, self.points)
+            if trades is not None:
+                return trades
+            flows = self._flows()
+            missing = int(self.problem.received.sum()) - sum(int(flows[row]) for row in self.problem.leaves)
+            moves = self._moves(flows, 1 if missing > 0 else -1)
+            if not moves:
+                return None
+            _, row, point = min(moves)
+            self.points[row] = point
+        return None
+
+    def _flows(self) -> Ints:
+        trades: Ints = np.zeros(len(self.problem.value), dtype=np.int64)
+        for row, point in self.points.items():
+            trades[row] = point
+        return self.problem.flows(trades)
+
+    def _moves(self, flows: Ints, direction: int) -> list[tuple[float, int, int]]:
+        """Every leaf's step up or down: what it costs a cent moved, the leaf, its new amount."""
+        found = []
+        for row in self.rows:
+            moved = self._moved(row, direction)
+            if moved is not None:
+                change = moved - self.points[row]
+                found.append((self._cost(flows, {row: change}) / abs(change), row, moved))
+        return sorted(found)
+
+    def _moved(self, row: int, direction: int) -> int | None:
+        problem, side, steps = self.problem, int(self.sides[row]), self.problem.steps[row]
+        count = steps.reaching(abs(self.points[row])) + side * direction
+        size = steps.amount(count) if count > 0 else 0
+        low, high = (problem.buy_min, problem.buy_max) if side == 1 else (problem.sell_min, problem.sell_max)
+        return side * size if low[row] <= size <= high[row] else None
+
+    def _cost(self, flows: Ints, changes: dict[int, int]) -> float:
+        """What J changes by when these leaves trade so much more."""
+        problem = self.problem
+        moved: dict[int, int] = {}
+        for leaf, change in changes.items():
+            for row in self.paths[leaf]:
+                moved[row] = moved.get(row, 0) + change
+        cost = 0.0
+        for row, change in moved.items():
+            scale = float(problem.scale[row])
+            if scale > 0:
+                off = float(flows[row] - problem.ideal_whole[row]) - float(problem.ideal_part[row])
+                cost += change * ((2.0 * off + change) / scale + 2.0 * float(problem.slope[row]))
+        return cost
+
+    def _improved(self, trades: Ints, error: float) -> tuple[Ints, float] | None:
+        """The trades after the best step of one leaf, or exchange of steps between two, or ``None``."""
+        flows = self.problem.flows(trades)
+        up, down = self._moves(flows, 1), self._moves(flows, -1)
+        tries = [{row: point} for _, row, point in (*up[:NEIGHBOURS], *down[:NEIGHBOURS])]
+        tries += [{a: x, b: y} for _, a, x in up[:NEIGHBOURS] for _, b, y in down[:NEIGHBOURS] if a != b]
+        ranked = sorted(
+            (cost, i)
+            for i, moves in enumerate(tries)
+            if (cost := self._cost(flows, {r: p - self.points[r] for r, p in moves.items()})) < 0 or self.loose
+        )
+        for _, i in ranked[:NEIGHBOURS]:
+            old = dict(self.points)
+            self.points.update(tries[i])
+            moved = exact_trades(self.problem, self.sides, self.points)
+            if moved is not None:
+                found = tracking_error(self.problem, self.problem.flows(moved))
+                if found < error * (1 - 1e-12) - 1e-12:
+                    return moved, found
+            self.points = old
+        return None
