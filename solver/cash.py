@@ -39,9 +39,9 @@ def decide_cash(problem: Problem) -> CashStage:
 
     Deposit, liquidation: Σ r_p least, r_p > 0 only where the leaves below p buy nothing more.
     Withdrawal: r = 0 where that closes no position under m that the ideal keeps, else 0 ≤ r ≤ r_min + m.
-    Rebalance: 0 ≤ r < m, or the least r where the limits leave more than that.
+    Rebalance: 0 ≤ r < m (or the smallest order there is, where that is more), or the least r where limits leave more.
     With steps coarser than a cent less than the smallest order that could be bought ranks equal; in a withdrawal, less
-    than the largest step or least order.
+    than the largest step where the ideal sells.
     """
     mode = problem.situation.mode
     if mode is Mode.REBALANCING:
@@ -70,7 +70,7 @@ def _rebalance(problem: Problem) -> CashStage:
         high = np.minimum(high, problem.flow_max[leaves])
         most = np.where(low <= high, np.maximum(most, high), most)
     least = max(0, int(problem.received.sum()) - int(most.sum()))
-    window = max(0, problem.min_trade - 1, _smallest_order(problem) - 1 if problem.steps else 0)
+    window = max(problem.min_trade, _smallest_order(problem), 1) - 1
     if least <= window:
         return CashStage((replace(problem, spare=window),), True)
     return CashStage((_less(problem, problem.event_row, least),), True)
@@ -176,7 +176,7 @@ def _undominated(options: list[Placement]) -> list[Placement]:
 def _withdrawal(problem: Problem) -> CashStage:
     """Which surplus ranks best: see ``decide_cash``."""
     if problem.steps:
-        return CashStage((replace(problem, spare=_largest_step(problem)),), True)
+        return CashStage((replace(problem, spare=_largest_step(problem) - 1),), True)
     wanted = -int(problem.received[problem.event_row])
     ranges = {c: sales(problem, c) for c in problem.leaves.tolist()}
     gentle = [[part for part in parts if not _closes_what_stays(problem, c, part)] for c, parts in ranges.items()]
@@ -190,9 +190,13 @@ def _withdrawal(problem: Problem) -> CashStage:
 
 
 def _largest_step(problem: Problem) -> int:
-    """What sales in steps may raise beyond what is wanted: less than the largest step or least order."""
-    steps = max(one.amount(1) + 1 for one in problem.steps.values())
-    return max(steps, problem.min_trade, int(problem.sell_min[problem.leaves].max(initial=0))) - 1
+    """What sales in steps may raise beyond what is wanted: less than the largest step, or m, where the ideal sells."""
+    leaves = problem.leaves[problem.flow_min[problem.leaves] < 0]
+    sold = leaves[problem.ideal[leaves] < 0]
+    steps = [
+        problem.steps[row].amount(1) + 1 for row in (sold if len(sold) else leaves).tolist() if row in problem.steps
+    ]
+    return max(problem.min_trade, 1, *steps)
 
 
 def sales(problem: Problem, leaf: int) -> Intervals:

@@ -53,7 +53,7 @@ def leaf_intervals(problem: Problem, sides: Ints | None, points: Mapping[int, in
     low[leaves] = np.maximum(low[leaves], lows)
     high[leaves] = np.minimum(high[leaves], highs)
     for row, trade in (points or {}).items():
-        low[row] = high[row] = trade
+        low[row], high[row] = max(int(low[row]), trade), min(int(high[row]), trade)
     return low, high
 
 

@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from solver.bound import Branch, Cut, TreeBound
+from solver.domains import Limits
 from solver.errors import InternalError
 from solver.ideal import Mode
 from solver.problem import Ints, Problem
@@ -90,10 +91,20 @@ def _broken_by_leaf(problem: Problem, row: int, trade: int) -> Iterator[str]:
         yield "BLOCKED"
     if trade and 0 < after < limit.least:
         yield "SMALLEST_POSITION"
+    if limit.steps and trade and after != 0 and not _in_steps(limit, trade):
+        yield "NOT_IN_STEPS"
     if limit.most is not None and after > limit.most:
         may_sell = mode is Mode.REBALANCING and not limit.no_sell
         if trade > 0 or may_sell:
             yield "LARGEST_POSITION"
+
+
+def _in_steps(limit: Limits, trade: int) -> bool:
+    """Whether ``trade`` is worth ⌊k t⌋ for a whole number of steps k, of which no more are sold than are held."""
+    assert limit.steps is not None
+    over, under = limit.steps.numerator, limit.steps.denominator
+    count = -(-abs(trade) * under // over)
+    return count * over // under == abs(trade) and (trade > 0 or count <= limit.whole_steps)
 
 
 def _closed_to_buys(problem: Problem, row: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from solver.cents import exact_trades, tracking_error
+from solver.cents import exact_trades, leaf_intervals, tracking_error
 from solver.problem import Ints, Problem
 
 __all__ = ["stepped_trades"]
@@ -52,12 +52,18 @@ class _Descent:
         side = int(self.sides[row])
         if side not in (1, -1):
             return -int(problem.closes[row]) if side else 0
-        low, high = (problem.buy_min, problem.buy_max) if side == 1 else (problem.sell_min, problem.sell_max)
-        size = min(max(abs(trade), int(low[row])), int(high[row]))
-        count = steps.within(size)
-        below, above = steps.amount(count), steps.amount(count + 1)
-        nearest = below if size - below <= above - size or above > high[row] else above
-        return side * max(nearest, int(low[row]))
+        least, most = self._range(row)
+        size = min(max(abs(trade), least), most)
+        below, above = steps.amount(steps.within(size)), steps.amount(steps.within(size) + 1)
+        fitting = [a for a in (below, above) if least <= a <= most]
+        return side * min(fitting, key=lambda a: abs(a - size), default=below)
+
+    def _range(self, row: int) -> tuple[int, int]:
+        """The amounts between which the leaf trades on its side, as magnitudes."""
+        problem = self.problem
+        if self.sides[row] == 1:
+            return int(problem.buy_min[row]), int(min(problem.buy_max[row], problem.flow_max[row]))
+        return int(max(problem.sell_min[row], -problem.flow_max[row])), int(problem.sell_max[row])
 
     def best(self) -> Ints | None:
         trades = self._repaired()
@@ -72,19 +78,31 @@ class _Descent:
         return trades
 
     def _repaired(self) -> Ints | None:
-        """Steps given up or added, the cheapest first, until the trades sum up."""
+        """Steps given up or added until the trades sum up: one that ends it, or else the cheapest that comes nearer."""
         for _ in range(MOST_MOVES):
-            trades = exact_trades(self.problem, self.sides, self.points)
-            if trades is not None:
-                return trades
-            flows = self._flows()
-            missing = int(self.problem.received.sum()) - sum(int(flows[row]) for row in self.problem.leaves)
-            moves = self._moves(flows, 1 if missing > 0 else -1)
+            least, most = self._left()
+            short = self._short(least, most)
+            if not short:
+                return exact_trades(self.problem, self.sides, self.points)
+            moves = []
+            for cost, row, change in self._moves(self._flows(), 1 if short > 0 else -1):
+                still = abs(self._short(least - change, most - change))
+                if still < abs(short):
+                    moves.append((still > 0, cost, row, self.points[row] + change))
             if not moves:
                 return None
-            _, row, point = min(moves)
-            self.points[row] = point
+            _, _, row, self.points[row] = min(moves)
         return None
+
+    def _left(self) -> tuple[int, int]:
+        """The cash left where all other leaves trade the most, and the least, that they may."""
+        low, high = leaf_intervals(self.problem, self.sides, self.points)
+        received, leaves = int(self.problem.received.sum()), self.problem.leaves
+        return received - int(high[leaves].sum()), received - int(low[leaves].sum())
+
+    def _short(self, least: int, most: int) -> int:
+        """How much more has to be traded for the cash to be what may be left; negative: how much less."""
+        return least - self.problem.spare if least > self.problem.spare else min(0, most)
 
     def _flows(self) -> Ints:
         trades: Ints = np.zeros(len(self.problem.value), dtype=np.int64)
@@ -93,21 +111,20 @@ class _Descent:
         return self.problem.flows(trades)
 
     def _moves(self, flows: Ints, direction: int) -> list[tuple[float, int, int]]:
-        """Every leaf's step up or down: what it costs a cent moved, the leaf, its new amount."""
+        """Every leaf's step up or down, the cheapest first: what it costs a cent moved, the leaf, the change."""
         found = []
         for row in self.rows:
             moved = self._moved(row, direction)
             if moved is not None:
                 change = moved - self.points[row]
-                found.append((self._cost(flows, {row: change}) / abs(change), row, moved))
+                found.append((self._cost(flows, {row: change}) / abs(change), row, change))
         return sorted(found)
 
     def _moved(self, row: int, direction: int) -> int | None:
-        problem, side, steps = self.problem, int(self.sides[row]), self.problem.steps[row]
-        count = steps.reaching(abs(self.points[row])) + side * direction
-        size = steps.amount(count) if count > 0 else 0
-        low, high = (problem.buy_min, problem.buy_max) if side == 1 else (problem.sell_min, problem.sell_max)
-        return side * size if low[row] <= size <= high[row] else None
+        side, steps = int(self.sides[row]), self.problem.steps[row]
+        size = steps.amount(steps.reaching(abs(self.points[row])) + side * direction)
+        least, most = self._range(row)
+        return side * size if least <= size <= most else None
 
     def _cost(self, flows: Ints, changes: dict[int, int]) -> float:
         """What J changes by when these leaves trade so much more."""
@@ -128,16 +145,13 @@ class _Descent:
         """The trades after the best step of one leaf, or exchange of steps between two, or ``None``."""
         flows = self.problem.flows(trades)
         up, down = self._moves(flows, 1), self._moves(flows, -1)
-        tries = [{row: point} for _, row, point in (*up[:NEIGHBOURS], *down[:NEIGHBOURS])]
+        tries = [{row: change} for _, row, change in (*up[:NEIGHBOURS], *down[:NEIGHBOURS])]
         tries += [{a: x, b: y} for _, a, x in up[:NEIGHBOURS] for _, b, y in down[:NEIGHBOURS] if a != b]
-        ranked = sorted(
-            (cost, i)
-            for i, moves in enumerate(tries)
-            if (cost := self._cost(flows, {r: p - self.points[r] for r, p in moves.items()})) < 0 or self.loose
-        )
+        costs = [self._cost(flows, changes) for changes in tries]
+        ranked = sorted((cost, i) for i, cost in enumerate(costs) if cost < 0 or self.loose)
         for _, i in ranked[:NEIGHBOURS]:
             old = dict(self.points)
-            self.points.update(tries[i])
+            self.points.update({row: old[row] + change for row, change in tries[i].items()})
             moved = exact_trades(self.problem, self.sides, self.points)
             if moved is not None:
                 found = tracking_error(self.problem, self.problem.flows(moved))

@@ -86,12 +86,13 @@ def report(understood: Understood, problem: Problem, trades: Ints, proved: Prove
     after = _values_after(problem, trades)
     cash = _cash_flow(understood, trades)
     orders = _orders(understood, problem, trades)
+    gone = len(understood.changed.liquidated) if understood.changed else 0  # orders that the portfolio has behind it
     return Plan(
         cash=cash,
         orders=orders,
         nodes=_nodes(understood, problem, trades, after) if explain else (),
         certificate=_certificate(problem, proved, explain),
-        portfolio_after=_portfolio_after(understood.portfolio, problem, after, orders, cash.after),
+        portfolio_after=_portfolio_after(understood.portfolio, problem, after, orders[gone:], cash.after),
         rounds=proved.rounds,
     )
 
@@ -121,9 +122,7 @@ def _orders(understood: Understood, problem: Problem, trades: Ints) -> tuple[Ord
     """Sells first, those of the event before those of the plan; each with its quantity where there is a price."""
     tree, event_id = problem.tree, understood.event_id
     listed = {security.security_id: security for security in understood.portfolio.securities}
-    found: list[
-        tuple[Side, str, str, int, int | None]
-    ] = []  # the last: the quantity of all that is held, if it is sold
+    found: list[tuple[Side, str, str, int, int | None]] = []  # the last: the quantity held, if all is sold
     if understood.changed:
         for sold in understood.changed.liquidated:
             found.append((Side.SELL, sold.security_id, sold.slice_id, sold.value, sold.quantity_nanos))

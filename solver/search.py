@@ -147,7 +147,9 @@ def _guesses(problem: Problem) -> Iterator[Ints]:
     """Sides to try: those whose ideal exceeds some share of the minimum, then the largest few, then single leaves."""
     leaves, m = problem.leaves, problem.order_size
     ideal = problem.ideal[leaves]
-    buys, sells, closes = (least <= most for least, most in problem.ranges(leaves))
+    floor, ceiling = problem.flow_min[leaves], problem.flow_max[leaves]
+    ranges = problem.ranges(leaves)
+    buys, sells, closes = (np.maximum(least, floor) <= np.minimum(most, ceiling) for least, most in ranges)
     down = np.where(sells, -1, np.where(closes, CLOSES, 0))
     toward = np.where(ideal > 0, np.where(buys, 1, 0), np.where(ideal < 0, down, 0))
     must = np.where(problem.flow_max[leaves] < 0, down, 0)

@@ -311,6 +311,6 @@ class _Change:
 
 def _emptied(content: Holding | Pie) -> Holding | Pie:
     if isinstance(content, Holding):
-        return Holding(content.security_id, 0)
+        return Holding(content.security_id, 0, None if content.quantity_nanos is None else 0)
     emptied = (Slice(c.slice_id, c.target_weight, _emptied(c.content)) for c in content.slices)
     return Pie(tuple(emptied), content.weight_total)

@@ -152,6 +152,38 @@ def ruled_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) 
 
 
 @st.composite
+def stepped_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) -> tuple[Portfolio, Event, Rules]:
+    """An account of which some securities trade in whole shares worth a few cents, or in odd fractions of them."""
+    portfolio, event, rules = draw(ruled_accounts(most_value, most_leaves))
+    rules_of = {security.security_id: security for security in portfolio.securities}
+    held = sorted({name for name in flatten(portfolio).security_ids if name})
+    for name in draw(st.lists(st.sampled_from(held), min_size=1, max_size=4, unique=True)):
+        price = draw(st.sampled_from([20_000, 30_000, 35_000, 50_000, 9_999]))
+        step = draw(st.sampled_from([10**9, 10**9, 700_000_000, None]))
+        security = rules_of.get(name, Security(name))
+        rules_of[name] = replace(security, price_micros=price, quantity_step_nanos=step)
+    root = _priced(portfolio.root, rules_of)
+    changed = Portfolio(root, portfolio.cash, securities=tuple(rules_of.values()))
+    if isinstance(event, Withdrawal):
+        event = Withdrawal(min(event.amount, max(1, changed.value + changed.cash)))
+    return changed, event, rules
+
+
+def _priced(pie: Pie, rules_of: dict[str, Security]) -> Pie:
+    """Holdings with the quantity that their value comes nearest to, and the value of that."""
+    slices = []
+    for child in pie.slices:
+        content = child.content
+        if isinstance(content, Pie):
+            content = _priced(content, rules_of)
+        elif (security := rules_of.get(content.security_id)) and security.price_micros:
+            quantity = content.value * 10**13 // security.price_micros // security.step_nanos * security.step_nanos
+            content = replace(content, value=quantity * security.price_micros // 10**13, quantity_nanos=quantity)
+        slices.append(replace(child, content=content))
+    return replace(pie, slices=tuple(slices))
+
+
+@st.composite
 def _securities(draw: st.DrawFn, name: str, most_value: int) -> Security:
     def maybe(strategy: st.SearchStrategy[int]) -> int | None:
         return draw(st.one_of(st.none(), st.none(), strategy))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
 
 from solver import Engine, Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
 from solver.problem import Problem, build_problem
 from solver.situations import understand
-from tests.property.strategies import ruled_accounts
+from tests.property.strategies import ruled_accounts, stepped_accounts
 from tests.reference.brute_force import brute_force
 
 Ruled = tuple[Portfolio, Event, Rules]
 HEALTHY = list(HealthCheck)
+Accounts = Callable[[], SearchStrategy[Ruled]]
 
 
 def posed(ruled: Ruled) -> Problem | None:
@@ -22,12 +25,15 @@ def posed(ruled: Ruled) -> Problem | None:
     return None if isinstance(understood, Infeasible) else build_problem(understood.situation)
 
 
-@pytest.mark.parametrize(("engine", "examples"), [(Engine.AUTO, 600), (Engine.HIGHS, 300)])
-def test_rules_in_any_combination(engine: Engine, examples: int) -> None:
+@pytest.mark.parametrize(
+    ("accounts", "engine", "examples"),
+    [(ruled_accounts, Engine.AUTO, 500), (ruled_accounts, Engine.HIGHS, 250), (stepped_accounts, Engine.AUTO, 150)],
+)
+def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: int) -> None:
     seen: list[bool] = []
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=HEALTHY)
-    @given(ruled_accounts())
+    @given(accounts())
     def every_account(ruled: Ruled) -> None:
         problem = posed(ruled)
         best = brute_force(problem) if problem else None
@@ -45,7 +51,7 @@ def test_rules_in_any_combination(engine: Engine, examples: int) -> None:
         assert found.lower_bound <= best.error + near, (found.lower_bound, best)
 
     every_account()
-    print(f"\n{engine.value} under rules: {len(seen)} plans, OPTIMAL {sum(seen) / len(seen):.1%}")
+    print(f"\n{accounts.__name__}, {engine.value}: {len(seen)} plans, OPTIMAL {sum(seen) / len(seen):.1%}")
     assert len(seen) >= 100
     assert sum(seen) >= 0.9 * len(seen)
 

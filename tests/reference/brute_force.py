@@ -7,11 +7,13 @@ out here from PROBLEM.md's words.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
 from solver.ideal import Mode
 from solver.problem import Problem, build_problem
+from solver.steps import Steps
 
 MOST_PLANS = 3_000_000
 
@@ -49,8 +51,22 @@ def _allowed(problem: Problem, leaf: int, trade: int) -> bool:
         return False
     if abs(trade) < limit.min_trade and after != 0:
         return False
+    if (
+        limit.steps
+        and after != 0
+        and not _whole_steps(limit.steps, abs(trade), limit.whole_steps if trade < 0 else None)
+    ):
+        return False
     falls = trade < 0 and problem.mode[int(problem.parent[leaf])] is not Mode.REBALANCING
     return limit.most is None or after <= limit.most or falls
+
+
+def _whole_steps(steps: Steps, amount: int, most: int | None) -> bool:
+    """Whether some number of steps, ``most`` at most, is worth ``amount``: k times the price, rounded down."""
+    worth = Fraction(steps.numerator, steps.denominator)
+    near = int(amount / worth)
+    counts = range(max(1, near - 1), near + 3 if most is None else min(near + 3, most + 1))
+    return any(int(k * worth) == amount for k in counts)
 
 
 def brute_force(problem: Problem) -> Best | None:
@@ -116,7 +132,8 @@ def _conserves(problem: Problem, grid: np.ndarray) -> np.ndarray:
             fine &= ~buys | (flows[:, p] >= 0)
         spent = sum(flows[:, c] for c in tree.children[p])
         own = flows[:, p] + problem.received[p] if p != problem.event_row else problem.received[p]
-        fine &= ~buys | (spent == own) | ((spent < own) & _limited_below(problem, p))
+        loose = _limited_below(problem, p) or (bool(problem.steps) and p == problem.event_row)
+        fine &= ~buys | (spent == own) | ((spent < own) & loose)
     return fine
 
 
@@ -138,9 +155,11 @@ def _flows(problem: Problem, totals: np.ndarray, received: np.ndarray) -> np.nda
 def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarray:
     m = problem.min_trade
     if problem.situation.mode is Mode.REBALANCING:
-        return left <= max(left.min(), m - 1, 0)
+        return left <= max(left.min(), m - 1, _smallest_buy(problem) - 1)
     if problem.situation.mode is Mode.BUYING:
-        return left == left.min()
+        return left <= max(left.min(), _smallest_buy(problem) - 1 if problem.steps else 0)
+    if problem.steps:
+        return left <= max(left.min(), _largest_step(problem) - 1)
     value = np.array(problem.tree.value)[problem.leaves]
     keeps = value + problem.ideal_whole[problem.leaves] >= 1
     minimum = np.array([problem.situation.limit(leaf).min_trade for leaf in problem.leaves.tolist()])
@@ -148,6 +167,18 @@ def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarr
     if ((left == 0) & ~closed).any():
         return left == 0
     return left <= left.min() + m
+
+
+def _smallest_buy(problem: Problem) -> int:
+    """The least that could be bought anywhere."""
+    return min([int(c[c > 0].min()) for c in domains(problem) if (c > 0).any()], default=1)
+
+
+def _largest_step(problem: Problem) -> int:
+    """The largest step (its price rounded up) where the ideal sells, or m."""
+    leaves = [leaf for leaf in problem.leaves.tolist() if problem.flow_min[leaf] < 0]
+    sold = [leaf for leaf in leaves if problem.ideal[leaf] < 0] or leaves
+    return max([1, problem.min_trade, *(problem.steps[leaf].amount(1) + 1 for leaf in sold if leaf in problem.steps)])
 
 
 def _score(problem: Problem, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
