@@ -77,9 +77,10 @@ def _rebalance(problem: Problem) -> CashStage:
 
 
 def _smallest_order(problem: Problem) -> int:
-    """The smallest order that could be bought at all, 1 where nothing can."""
-    open_ = problem.leaves[problem.buy_max[problem.leaves] > 0]
-    return int(problem.buy_min[open_].min(initial=np.iinfo(np.int64).max)) if len(open_) else 1
+    """The smallest order that could be bought at all, or the step it grows by; 1 where nothing can be bought."""
+    leaves = problem.leaves[problem.buy_max[problem.leaves] > 0].tolist()
+    steps = problem.steps
+    return min((max(int(problem.buy_min[c]), steps[c].most if c in steps else 1) for c in leaves), default=1)
 
 
 def _loosened(problem: Problem, window: int) -> Problem:
@@ -193,9 +194,7 @@ def _largest_step(problem: Problem) -> int:
     """What sales in steps may raise beyond what is wanted: less than the largest step, or m, where the ideal sells."""
     leaves = problem.leaves[problem.flow_min[problem.leaves] < 0]
     sold = leaves[problem.ideal[leaves] < 0]
-    steps = [
-        problem.steps[row].amount(1) + 1 for row in (sold if len(sold) else leaves).tolist() if row in problem.steps
-    ]
+    steps = [problem.steps[row].most for row in (sold if len(sold) else leaves).tolist() if row in problem.steps]
     return max(problem.min_trade, 1, *steps)
 
 

@@ -55,8 +55,12 @@ def search(problem: Problem, budget: Budget) -> Outcome:
         if found is None:
             outcome.stopped = True
             return outcome
-        held = problem.retired_within(found)
+        kept, attained = found
+        held = problem.retired_within(kept)
         start = outcome.incumbent = start_plan(held)
+        if start is None and attained.sides is not None:
+            _improve(outcome, held, attained.sides, attained.points)
+            start = outcome.incumbent
         proposal = _proposal(held, start, budget, NODES_FIRST)
     _rounds(held, proposal, outcome, budget)
     if outcome.incumbent is not None:

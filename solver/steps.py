@@ -49,6 +49,11 @@ class Steps:
         """Minor units a step is worth."""
         return self.numerator / self.denominator
 
+    @property
+    def most(self) -> int:
+        """Minor units that one more step adds at the most: the size rounded up."""
+        return -(-self.numerator // self.denominator)
+
     def amount(self, count: int) -> int:
         """a(k)."""
         return count * self.numerator // self.denominator

@@ -103,8 +103,8 @@ def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: in
     return Proposal(sides, bound * layout.worth + base, False, _was_stopped(status), counted)
 
 
-def least_excess(problem: Problem, budget: Budget, node_limit: int) -> Ints | None:
-    """Stage 2: how much each retired row keeps beyond its ideal (minor units) where that can not be 0.
+def least_excess(problem: Problem, budget: Budget, node_limit: int) -> tuple[Ints, Proposal] | None:
+    """Stage 2: how much each retired row keeps beyond its ideal (minor units) where that can not be 0, and who trades.
 
     ``None`` where HiGHS found no plan. That the sum is least is proved elsewhere (``retired.py``).
     """
@@ -121,13 +121,14 @@ def least_excess(problem: Problem, budget: Budget, node_limit: int) -> Ints | No
         columns = layout.flow[int(row)]
         model.row(-np.inf, above, [*columns, excess[int(row)]], [1.0] * len(columns) + [-1.0])
     _write_conservation(problem, model, layout)
-    _, values, _ = _run(model, budget, node_limit)
+    status, values, _ = _run(model, budget, node_limit)
     if values is None:
         return None
+    sides, counted = _sides(problem, layout, values), _points(problem, layout, values)
     kept: Ints = np.zeros(len(problem.value), dtype=np.int64)
     for row, column in excess.items():
         kept[row] = round(float(values[column]) * layout.unit)
-    return kept
+    return kept, Proposal(sides, -np.inf, False, _was_stopped(status), counted)
 
 
 def _base(problem: Problem) -> float:
@@ -290,7 +291,7 @@ def _write_conservation(problem: Problem, model: _Model, layout: _Layout) -> Non
 
 def _sides(problem: Problem, layout: _Layout, values: Floats) -> Ints:
     sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
-    if problem.gapless:
+    if not layout.switch:
         for row in map(int, problem.leaves):
             sides[row] = int(np.sign(np.rint(values[layout.flow[row][0]] * layout.unit)))
         return sides

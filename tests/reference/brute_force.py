@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 
 import numpy as np
 
@@ -170,15 +171,24 @@ def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarr
 
 
 def _smallest_buy(problem: Problem) -> int:
-    """The least that could be bought anywhere."""
-    return min([int(c[c > 0].min()) for c in domains(problem) if (c > 0).any()], default=1)
+    """The least that could be bought anywhere, or the price of a step that an order grows by, rounded up."""
+    found = []
+    for leaf, choice in zip(problem.leaves.tolist(), domains(problem), strict=True):
+        if (choice > 0).any():
+            found.append(max(int(choice[choice > 0].min()), _step(problem, leaf)))
+    return min(found, default=1)
+
+
+def _step(problem: Problem, leaf: int) -> int:
+    steps = problem.situation.limit(leaf).steps
+    return ceil(Fraction(steps.numerator, steps.denominator)) if steps else 1
 
 
 def _largest_step(problem: Problem) -> int:
     """The largest step (its price rounded up) where the ideal sells, or m."""
     leaves = [leaf for leaf in problem.leaves.tolist() if problem.flow_min[leaf] < 0]
     sold = [leaf for leaf in leaves if problem.ideal[leaf] < 0] or leaves
-    return max([1, problem.min_trade, *(problem.steps[leaf].amount(1) + 1 for leaf in sold if leaf in problem.steps)])
+    return max([1, problem.min_trade, *(_step(problem, leaf) for leaf in sold)])
 
 
 def _score(problem: Problem, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
