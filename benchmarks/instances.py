@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from server.examples import month_end_prices
 from solver import Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Rules, Slice, Withdrawal
 
-__all__ = ["DEPTHS", "FAMILIES", "MINIMUMS", "SIZES", "Case", "Family", "members", "suite"]
+__all__ = ["DEPTHS", "FAMILIES", "MINIMUMS", "SHAPES", "SIZES", "Case", "Family", "members", "suite"]
 
 SEEDS = range(12)
 MONTHS = 36  # that a drifted account has drifted
@@ -157,9 +157,9 @@ def _grown(rng: random.Random) -> float:
     return prices[start + MONTHS][ticker] / prices[start][ticker]
 
 
-def suite(shapes: dict[tuple[int, ...], int] | None = None) -> Iterator[Case]:
-    """Every case of the suite, smallest accounts first; new accounts know only deposits, flat ones no shallow reach."""
-    for shape, count in (shapes or SHAPES).items():
+def suite(shapes: dict[tuple[int, ...], int] = SHAPES) -> Iterator[Case]:
+    """Every case of the suite, flat accounts first; new accounts know only deposits, flat ones no shallow reach."""
+    for shape, count in shapes.items():
         for member in range(count):
             for near_equal in (False, True):
                 for drifted in (False, True):

@@ -43,14 +43,15 @@ REPEATS = 7
 Phases = dict[Case, dict[str, float]]  # median seconds
 
 
-def _median(work: Callable[[], object]) -> float:
-    work()
-    times = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+def _medians(works: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Median seconds of each, all in turn in every round, so that a slow moment of the machine is everybody's."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(1 + REPEATS):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(taken[1:]) for name, taken in times.items()}  # the first is warm-up
 
 
 def phases(cases: Sequence[Case], progress: Progress) -> Phases:
@@ -60,17 +61,14 @@ def phases(cases: Sequence[Case], progress: Progress) -> Phases:
         for case in progress.track(cases, description="phases"):
             portfolio, event, rules = case.posed()
             request = plan_request(portfolio, event, rules.min_trade, pb.VIEW_ORDERS, pb.ENGINE_HIGHS)
-            found[case] = _inside(request.SerializeToString())
-            found[case]["over the wire"] = _median(partial(client.plan, request))
+            works = _works(request.SerializeToString())
+            works["over the wire"] = partial(client.plan, request)
+            found[case] = _medians(works)
     return found
 
 
-def _inside(data: bytes) -> dict[str, float]:
-    """The phases that need no server, each run alone on what the one before it gave."""
-
-    def read() -> object:
-        return read_request(parse(pb.PlanRequest, data))
-
+def _works(data: bytes) -> dict[str, Callable[[], object]]:
+    """The phases that need no server, each on what the one before it gave."""
     message = parse(pb.PlanRequest, data)
     asked = read_request(message)
     understood = understand(asked.portfolio, asked.event, asked.rules)
@@ -83,7 +81,8 @@ def _inside(data: bytes) -> dict[str, float]:
     sides = np.sign(trades)
     answer = plan(asked.portfolio, asked.event, asked.rules, Engine.HIGHS, explain=False)
 
-    def write() -> object:
+    def convert() -> object:
+        read_request(parse(pb.PlanRequest, data))
         response = pb.PlanResponse()
         fill_response(response, answer, pb.VIEW_ORDERS, fingerprint(message), message.portfolio)
         return response.SerializeToString(deterministic=True)
@@ -94,12 +93,12 @@ def _inside(data: bytes) -> dict[str, float]:
         return build_problem(again.situation)
 
     return {
-        "convert": _median(read) + _median(write),
-        "problem": _median(pose),
-        "solve": _median(lambda: search(decide_cash(problem).cases[0], Budget())),
-        "exact cents": _median(lambda: exact_trades(outcome.problem, sides)),
-        "certify": _median(lambda: certify(outcome.problem, stage.exact, trades, outcome.branches)),
-        "whole": _median(lambda: plan(asked.portfolio, asked.event, asked.rules, Engine.HIGHS, explain=False)),
+        "convert": convert,
+        "problem": pose,
+        "solve": lambda: search(decide_cash(problem).cases[0], Budget()),
+        "exact cents": lambda: exact_trades(outcome.problem, sides),
+        "certify": lambda: certify(outcome.problem, stage.exact, trades, outcome.branches),
+        "whole": lambda: plan(asked.portfolio, asked.event, asked.rules, Engine.HIGHS, explain=False),
     }
 
 

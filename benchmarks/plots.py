@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.engines import CONTENDERS, OURS
-from benchmarks.instances import DEPTHS
+from benchmarks.engines import CONTENDERS
+from benchmarks.instances import DEPTHS, SIZES
 from benchmarks.phases import Phases
-from benchmarks.quality import Judged, Outcome, outcomes, ratios_by_engine
+from benchmarks.quality import Judged, Outcome, outcomes, outcomes_by_engine
 from benchmarks.timing import Growth
 
 __all__ = ["PICTURES", "draw"]
@@ -35,9 +36,12 @@ PART_COLOURS = {
 }
 OUTCOME_COLOURS = {
     Outcome.AS_GOOD: "#55a868",
+    Outcome.TENTH: "#b5d99c",
+    Outcome.DOUBLE: "#f2c46d",
     Outcome.WORSE: "#dd8452",
     Outcome.CASH: "#4c72b0",
     Outcome.BROKEN: "#c44e52",
+    Outcome.NONE: "#bbbbbb",
 }
 
 
@@ -48,44 +52,28 @@ def draw(judged: Judged, grown: Sequence[Growth], measured: Phases, folder: Path
 
 
 def _quality(judged: Judged) -> Figure:
-    figure = Figure(figsize=(12, 5.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _outcomes(left, judged)
-    _ratios(right, judged)
-    for axes in (left, right):
-        axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.1), ncols=4, fontsize="small", frameon=False)
+    figure = Figure(figsize=(10, 8.2), layout="constrained")
+    upper, lower = figure.subplots(2, 1, height_ratios=(12, 11))
+    _bars(upper, outcomes(judged), "the best baseline of each case, beside our plan")
+    _bars(lower, outcomes_by_engine(judged), "every engine, minimum binding or absurd, beside our plan")
+    handles, labels = upper.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
-def _outcomes(axes: Axes, judged: Judged) -> None:
-    """What became of the best baseline, by events and minimum."""
-    counts = outcomes(judged)
-    names, start = list(counts), [0.0] * len(counts)
+def _bars(axes: Axes, counts: dict[str, Counter[Outcome]], title: str) -> None:
+    """One bar a row, its cases split by how they came out."""
+    names, start = [f"{name} ({found.total()})" for name, found in counts.items()], [0.0] * len(counts)
     for outcome in Outcome:
-        wide = [100 * counts[name][outcome] / counts[name].total() for name in names]
+        wide = [100 * found[outcome] / found.total() for found in counts.values()]
         axes.barh(names, wide, left=start, color=OUTCOME_COLOURS[outcome], label=outcome.value)
         start = [a + b for a, b in zip(start, wide, strict=True)]
     axes.invert_yaxis()
-    axes.set(xlabel="cases, %", xlim=(0, 100), title="the best baseline of each case, beside the optimum")
-
-
-def _ratios(axes: Axes, judged: Judged) -> None:
-    """The share of cases in which an engine's J stays within a multiple of the optimum's."""
-    for name, (ratios, cases) in ratios_by_engine(judged).items():
-        if cases and name != OURS:
-            at = [0.0, *ratios, 1e3]
-            within = [100 * i / cases for i in (*range(len(ratios) + 1), len(ratios))]
-            axes.step(at, within, STYLES[name], where="post", color=COLOURS[name], label=name)
-    axes.set(xscale="log", xlim=(0.98, 20), ylim=(0, 101), xlabel="J over the optimum's", ylabel="cases within, %")
-    axes.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
-    axes.minorticks_off()
-    title = "minimum binding or absurd; never within: broke a rule,\nleft more cash, gave no plan, or can not do it"
-    axes.set_title(title, fontsize="medium")
-    axes.grid(linewidth=0.3)
+    axes.set(xlabel="cases, %", xlim=(0, 100), title=title)
 
 
 def _growth(grown: Sequence[Growth]) -> Figure:
-    figure = Figure(figsize=(12, 5.2), layout="constrained")
+    figure = Figure(figsize=(11, 5.4), layout="constrained")
     kinds = sorted({g.accounts for g in grown}, reverse=True)
     panels = [("slices", kind) for kind in kinds] + [("levels", kinds[0])] if kinds else []
     axes: Sequence[Axes] = figure.subplots(1, len(panels), sharey=True) if panels else ()
@@ -97,17 +85,18 @@ def _growth(grown: Sequence[Growth]) -> Figure:
         where = "flat" if axis == "slices" else f"{DEPTHS[0][0]} slices"
         panel.set(xlabel=axis, title=f"{where}, {kind}")
         panel.grid(linewidth=0.3, which="both")
+        ticks = [shape[0] for shape in SIZES] if axis == "slices" else [len(shape) for shape in DEPTHS]
+        panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize="small")
+        panel.xaxis.minorticks_off()
     if panels:
-        axes[-1].set_xticks([len(s) for s in DEPTHS], [str(len(s)) for s in DEPTHS], minor=False)
-        axes[-1].minorticks_off()
         axes[0].set_ylabel("one plan, ms")
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize="small", frameon=False)
+        figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
     return figure
 
 
 def _phases(measured: Phases) -> Figure:
-    figure = Figure(figsize=(12, 0.9 + 0.55 * max(3, len(measured))), layout="constrained")
+    figure = Figure(figsize=(10, 1.0 + 0.42 * max(3, len(measured))), layout="constrained")
     axes = figure.subplots()
     names = [case.name for case in measured]
     parts = [_parts(seconds) for seconds in measured.values()]
@@ -120,7 +109,7 @@ def _phases(measured: Phases) -> Figure:
         axes.text(101, row, f"{1e3 * sum(part_seconds.values()):.3g} ms", va="center", fontsize="small")
     axes.invert_yaxis()
     axes.set(
-        xlim=(0, 110), xlabel="% of the time from request to answer over the wire (its total at the end of the bar)"
+        xlim=(0, 112), xlabel="% of the time from request to answer over the wire (its total at the end of the bar)"
     )
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=len(PART_COLOURS), fontsize="small", frameon=False)

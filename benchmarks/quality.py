@@ -25,8 +25,8 @@ __all__ = [
     "failures",
     "greedy_suffices",
     "outcomes",
+    "outcomes_by_engine",
     "quality_tables",
-    "ratios_by_engine",
     "run_suite",
 ]
 
@@ -81,7 +81,7 @@ def as_good(trial: Trial, optimum: Trial) -> bool:
 def nearly(trial: Trial, optimum: Trial) -> bool:
     """Whether cents are all that ``trial`` lacks: what it costs to floor every order."""
     same = abs(trial.beyond - optimum.beyond) <= trial.case.leaves and trial.excess == optimum.excess
-    near = trial.error <= 1.01 * optimum.error + 100 * optimum.slack
+    near = trial.error <= 1.01 * optimum.error + 10 * slack(optimum)
     return as_good(trial, optimum) or (trial.valid and same and near)
 
 
@@ -116,38 +116,47 @@ def beaten(judged: Judged) -> list[tuple[Trial, Trial]]:
 
 
 class Outcome(Enum):
-    """How the best baseline of a case stands to our plan."""
+    """How a plan stands to ours."""
 
-    AS_GOOD = "as good"
-    WORSE = "tracks worse"
+    AS_GOOD = "as good, but for cents"
+    TENTH = "J within 10 %"
+    DOUBLE = "J within double"
+    WORSE = "J more than double"
     CASH = "leaves more cash"
-    BROKEN = "keeps no rule"
+    BROKEN = "breaks a rule"
+    NONE = "no plan"
 
 
-def outcome(trials: dict[str, Trial]) -> Outcome:
-    """Of the best baseline of one case."""
-    best, ours = best_baseline(trials), trials[OURS]
-    if best is None:
+def outcome(trial: Trial | None, ours: Trial) -> Outcome:
+    """Of one plan, by what ranks first; a baseline that is no ``trial`` kept no rule."""
+    if trial is None or trial.broken:
         return Outcome.BROKEN
-    if as_good(best, ours):
+    if trial.refused:
+        return Outcome.NONE
+    if nearly(trial, ours):
         return Outcome.AS_GOOD
-    return Outcome.CASH if best.beyond > ours.beyond else Outcome.WORSE
+    if trial.beyond > ours.beyond + trial.case.leaves:
+        return Outcome.CASH
+    over = trial.error / max(ours.error, ours.slack)
+    return Outcome.TENTH if over <= 1.1 else Outcome.DOUBLE if over <= 2.0 else Outcome.WORSE
 
 
 def outcomes(judged: Judged) -> dict[str, Counter[Outcome]]:
-    """Counts by events and minimum."""
-    return {name: Counter(map(outcome, group.values())) for name, group in _groups(judged, _kind).items()}
+    """Of the best baseline of each case: counts by events and minimum."""
+    return {
+        name: Counter(outcome(best_baseline(trials), trials[OURS]) for trials in group.values())
+        for name, group in _groups(judged, _kind).items()
+    }
 
 
-def ratios_by_engine(judged: Judged) -> dict[str, tuple[list[float], int]]:
-    """By engine, over the cases that all were given and whose minimum binds: its J ratios, sorted, and of how many."""
-    pairs: dict[str, list[float | None]] = {one.name: [] for one in CONTENDERS}
+def outcomes_by_engine(judged: Judged) -> dict[str, Counter[Outcome]]:
+    """Of every engine, over the cases that all were given and whose minimum binds."""
+    found: dict[str, Counter[Outcome]] = {one.name: Counter() for one in CONTENDERS}
     for case, trials in judged.items():
-        ours = trials[OURS]
-        if case.minimum in HARD and _narrow(case) and ours.valid and ours.error > ours.slack:
+        if case.minimum in HARD and _narrow(case) and trials[OURS].valid:
             for name, trial in trials.items():
-                pairs[name].append(ratio(trial, ours))
-    return {name: (sorted(r for r in found if r is not None), len(found)) for name, found in pairs.items()}
+                found[name][outcome(trial, trials[OURS])] += 1
+    return {name: counts for name, counts in found.items() if counts}
 
 
 def failures(judged: Judged) -> list[str]:
@@ -180,14 +189,13 @@ BASELINE_COLUMNS = ("cases", "as good", "more cash left", "no rule kept", "J rat
 
 def _best_row(name: str, group: Judged) -> tuple[str, ...]:
     """The best baseline of each case of ``group`` against our plan."""
-    counts = Counter(map(outcome, group.values()))
-    ratios = []
-    for trials in group.values():
-        best = best_baseline(trials)
-        found = None if best is None else ratio(best, trials[OURS])
-        ratios += [] if found is None else [found]
-    cells = (share(counts[o], len(group)) for o in (Outcome.AS_GOOD, Outcome.CASH, Outcome.BROKEN))
-    return (name, str(len(group)), *cells, *_ratio_cells(ratios), str(len(ratios)))
+    pairs = [(best_baseline(trials), trials[OURS]) for trials in group.values()]
+    found = [(best, ours) for best, ours in pairs if best]
+    good = sum(as_good(best, ours) for best, ours in found)
+    cash = sum(best.beyond > ours.beyond for best, ours in found)
+    ratios = [r for best, ours in found if (r := ratio(best, ours)) is not None]
+    cells = (share(good, len(pairs)), share(cash, len(pairs)), share(len(pairs) - len(found), len(pairs)))
+    return (name, str(len(pairs)), *cells, *_ratio_cells(ratios), str(len(ratios)))
 
 
 def _ratio_cells(ratios: list[float]) -> tuple[str, str, str]:
@@ -245,8 +253,8 @@ def _by_engine(judged: Judged, minimums: Sequence[str]) -> Table:
         rows.append(_engine_row(one.name, pairs) if pairs else (one.name, "not installed", *[""] * 11))
     note = (
         f"On the first account of each shape up to {WIDE} slices, {', '.join(SOME_EVENTS)}. Cannot, fails: no plan. "
-        "But for cents: as good, or a cent a slice more cash and J within 1 % (or 100 ρ). Orders under m: a case, that it "
-        "wanted and that a broker would refuse; they are left out before the plan is judged. The rest as above."
+        "But for cents: as good, or a cent a slice more cash and J within 1 % (or 10 ρ). Orders under m: a case, that "
+        "it wanted and that a broker would refuse; they are left out before the plan is judged. The rest as above."
     )
     return Table(f"Every engine, minimum {' and '.join(minimums)}", note, ENGINE_COLUMNS, tuple(rows))
 
@@ -298,7 +306,9 @@ def quality_tables(judged: Judged) -> list[Table]:
 def greedy_suffices(judged: Judged) -> list[str]:
     """Where the best baseline is as good in ``SUFFICES`` of the cases or more; where greedy is as good, we say so."""
     found = []
-    for name, counts in outcomes(judged).items():
-        if counts[Outcome.AS_GOOD] >= SUFFICES * counts.total():
-            found.append(f"{name} ({share(counts[Outcome.AS_GOOD], counts.total())} of {counts.total()})")
+    for name, group in _groups(judged, _kind).items():
+        pairs = [(best_baseline(trials), trials[OURS]) for trials in group.values()]
+        good = sum(best is not None and as_good(best, ours) for best, ours in pairs)
+        if good >= SUFFICES * len(pairs):
+            found.append(f"{name} ({share(good, len(pairs))} of {len(pairs)})")
     return found

@@ -145,7 +145,7 @@ def growth_tables(grown: Sequence[Growth]) -> list[Table]:
         for g in these:
             at = dict(zip(g.sizes, g.seconds, strict=True))
             cells = (milliseconds(at[size]) if size in at else "" for size in sizes)
-            rows.append((g.engine, g.accounts, *cells, f"{g.slope:.2f}"))
+            rows.append((g.engine, g.accounts, *cells, f"{g.slope:.2f}" if g.slope == g.slope else "–"))
         deposit = "a deposit of 5 % under a minimum that binds (CVXPY + HiGHS: none)"
         what = "flat pies" if axis == "slices" else f"{np.prod(shapes[0])} slices in a tree of so many levels"
         note = (
