@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.engines import CONTENDERS
 from benchmarks.instances import DEPTHS, SIZES
+from benchmarks.judging import Judged, Outcome
 from benchmarks.phases import Phases
-from benchmarks.quality import Judged, Outcome, outcomes, outcomes_by_engine
+from benchmarks.quality import outcomes, outcomes_by_engine
 from benchmarks.timing import Growth
 
 __all__ = ["PICTURES", "draw"]
@@ -108,9 +109,7 @@ def _phases(measured: Phases) -> Figure:
     for row, part_seconds in enumerate(parts):
         axes.text(101, row, f"{1e3 * sum(part_seconds.values()):.3g} ms", va="center", fontsize="small")
     axes.invert_yaxis()
-    axes.set(
-        xlim=(0, 112), xlabel="% of the time from request to answer over the wire (its total at the end of the bar)"
-    )
+    axes.set(xlim=(0, 112), xlabel="% of the call over the wire; its time at the end of the bar")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=len(PART_COLOURS), fontsize="small", frameon=False)
     return figure

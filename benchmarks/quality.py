@@ -1,150 +1,41 @@
-"""Quality: every contender on every case, judged by the checker, in tables.
-
-J is compared as a ratio to the optimum's, as ``compare`` does: only where the optimum's exceeds ρ, since below that it
-is nothing but rounding, and only between plans that leave the same cash (but for a cent a slice, what a peer's
-flooring costs), since cash ranks first. What is excluded there is counted in a column of its own.
-"""
+"""Quality in tables: who is as good as our plan, and by how much the others are not."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
+from collections.abc import Callable, Sequence
 
-from rich.progress import Progress
-
-from benchmarks.engines import CONTENDERS, OURS, Contender, Posed, Trial, attempt, pose, runs_here
+from benchmarks.engines import CONTENDERS, OURS, Trial
 from benchmarks.instances import DEPOSITS, MINIMUMS, WITHDRAWALS, Case
+from benchmarks.judging import (
+    SOME_EVENTS,
+    WIDE,
+    Judged,
+    Outcome,
+    as_good,
+    beaten,
+    best_baseline,
+    better,
+    failures,
+    narrow,
+    nearly,
+    outcome,
+    ratio,
+)
+from benchmarks.peers import SECONDS
 from benchmarks.tables import Table, figure, percentile, share
 from solver import Quality
 
-__all__ = [
-    "Judged",
-    "Outcome",
-    "beaten",
-    "failures",
-    "greedy_suffices",
-    "outcomes",
-    "outcomes_by_engine",
-    "quality_tables",
-    "run_suite",
-]
+__all__ = ["headline", "outcomes", "outcomes_by_engine", "quality_tables"]
 
-WIDE = 64  # slices; the slow contenders get the first account of each shape up to here, and only these events
-SOME_EVENTS = ("deposit 1%", "deposit 20%", "withdrawal 5%", "rebalance deep", "rebalance shallow")
 HARD, EASY = ("binding", "absurd"), ("none", "loose")  # minimums
 SUFFICES = 0.95  # the share from which the best baseline is called as good
-
-Judged = dict[Case, dict[str, Trial]]
-
-
-def run_suite(cases: Sequence[Case], progress: Progress) -> Judged:
-    """The baselines and HIGHS on every case; the peers, AUTO and the reference on the ``_narrow`` ones."""
-    here = [one for one in CONTENDERS if runs_here(one)]
-    found: Judged = {}
-    for case in progress.track(cases, description="suite"):
-        posed = pose(case)
-        if not found:
-            _warm_up(here, posed)
-        found[case] = {one.name: attempt(one, posed) for one in here if _everywhere(one) or _narrow(case)}
-    return found
-
-
-def _warm_up(contenders: Iterable[Contender], posed: Posed) -> None:
-    """Imports and first calls are nobody's time."""
-    for one in contenders:
-        attempt(one, posed)
-
-
-def _everywhere(contender: Contender) -> bool:
-    return contender.kind == "baseline" or contender.name == OURS
-
-
-def _narrow(case: Case) -> bool:
-    return case.member == 0 and case.leaves <= WIDE and case.event in SOME_EVENTS
-
-
-def slack(trial: Trial) -> float:
-    """What a J may differ from another by rounding alone."""
-    return min(trial.slack, 1.0) + 1e-9 * max(1.0, trial.error)
-
-
-def as_good(trial: Trial, optimum: Trial) -> bool:
-    """Whether ``trial`` ranks with ``optimum`` or before it: cash, retired, J within rounding."""
-    if not trial.valid:
-        return False
-    if trial.rank[:2] != optimum.rank[:2]:
-        return trial.rank[:2] < optimum.rank[:2]
-    return trial.error <= optimum.error + slack(optimum)
-
-
-def nearly(trial: Trial, optimum: Trial) -> bool:
-    """Whether cents are all that ``trial`` lacks: what it costs to floor every order."""
-    same = abs(trial.beyond - optimum.beyond) <= trial.case.leaves and trial.excess == optimum.excess
-    near = trial.error <= 1.01 * optimum.error + 10 * slack(optimum)
-    return as_good(trial, optimum) or (trial.valid and same and near)
-
-
-def better(trial: Trial, optimum: Trial) -> bool:
-    """Whether ``trial`` ranks before ``optimum`` by more than rounding."""
-    if not trial.valid or trial.rank[:2] != optimum.rank[:2]:
-        return trial.valid and trial.rank[:2] < optimum.rank[:2]
-    return trial.error < optimum.error - slack(optimum)
-
-
-def ratio(trial: Trial, optimum: Trial) -> float | None:
-    """J over the optimum's; ``None`` where that says nothing (see above)."""
-    same_cash = abs(trial.beyond - optimum.beyond) <= trial.case.leaves
-    comparable = trial.valid and same_cash and trial.excess == optimum.excess
-    return trial.error / optimum.error if comparable and optimum.error > optimum.slack else None
-
-
-def best_baseline(trials: dict[str, Trial]) -> Trial | None:
-    """The baseline that ranks best on this case, of those that break no rule."""
-    valid = [trials[one.name] for one in CONTENDERS if one.kind == "baseline" and trials[one.name].valid]
-    return min(valid, key=lambda t: t.rank, default=None)
-
-
-def beaten(judged: Judged) -> list[tuple[Trial, Trial]]:
-    """Plans that say OPTIMAL, each with one that is better: there must be none."""
-    found = []
-    for trials in judged.values():
-        for claimed in trials.values():
-            if claimed.quality is Quality.OPTIMAL:
-                found += [(claimed, other) for other in trials.values() if better(other, claimed)]
-    return found
-
-
-class Outcome(Enum):
-    """How a plan stands to ours."""
-
-    AS_GOOD = "as good, but for cents"
-    TENTH = "J within 10 %"
-    DOUBLE = "J within double"
-    WORSE = "J more than double"
-    CASH = "leaves more cash"
-    BROKEN = "breaks a rule"
-    NONE = "no plan"
-
-
-def outcome(trial: Trial | None, ours: Trial) -> Outcome:
-    """Of one plan, by what ranks first; a baseline that is no ``trial`` kept no rule."""
-    if trial is None or trial.broken:
-        return Outcome.BROKEN
-    if trial.refused:
-        return Outcome.NONE
-    if nearly(trial, ours):
-        return Outcome.AS_GOOD
-    if trial.beyond > ours.beyond + trial.case.leaves:
-        return Outcome.CASH
-    over = trial.error / max(ours.error, ours.slack)
-    return Outcome.TENTH if over <= 1.1 else Outcome.DOUBLE if over <= 2.0 else Outcome.WORSE
 
 
 def outcomes(judged: Judged) -> dict[str, Counter[Outcome]]:
     """Of the best baseline of each case: counts by events and minimum."""
     return {
-        name: Counter(outcome(best_baseline(trials), trials[OURS]) for trials in group.values())
+        name: Counter(outcome(best, ours) for best, ours in _best_pairs(group))
         for name, group in _groups(judged, _kind).items()
     }
 
@@ -153,22 +44,10 @@ def outcomes_by_engine(judged: Judged) -> dict[str, Counter[Outcome]]:
     """Of every engine, over the cases that all were given and whose minimum binds."""
     found: dict[str, Counter[Outcome]] = {one.name: Counter() for one in CONTENDERS}
     for case, trials in judged.items():
-        if case.minimum in HARD and _narrow(case) and trials[OURS].valid:
+        if case.minimum in HARD and narrow(case) and trials[OURS].valid:
             for name, trial in trials.items():
                 found[name][outcome(trial, trials[OURS])] += 1
-    return {name: counts for name, counts in found.items() if counts}
-
-
-def failures(judged: Judged) -> list[str]:
-    """Where one of our own engines has no plan, or one that breaks a rule."""
-    ours = [one.name for one in CONTENDERS if one.kind != "peer"]
-    found = []
-    for case, trials in judged.items():
-        for name in ours:
-            trial = trials.get(name)
-            if trial and (trial.refused or (trial.broken and name in (OURS, "AUTO", "REFERENCE"))):
-                found.append(f"{name}, {case.name}: {trial.refused or ', '.join(trial.broken[:3])}")
-    return found
+    return {name: counts for name, counts in found.items() if counts and name != OURS}
 
 
 def event_class(case: Case) -> str:
@@ -184,18 +63,31 @@ def _groups(judged: Judged, key: Callable[[Case], str], everything: bool = False
     return found
 
 
-BASELINE_COLUMNS = ("cases", "as good", "more cash left", "no rule kept", "J ratio: median", "p95", "worst", "of cases")
+BASELINE_COLUMNS = (
+    "cases",
+    "as good",
+    "more cash left",
+    "all break a rule",
+    "J ratio: median",
+    "p95",
+    "worst",
+    "of cases",
+)
 
 
 def _best_row(name: str, group: Judged) -> tuple[str, ...]:
     """The best baseline of each case of ``group`` against our plan."""
-    pairs = [(best_baseline(trials), trials[OURS]) for trials in group.values()]
+    pairs = _best_pairs(group)
     found = [(best, ours) for best, ours in pairs if best]
     good = sum(as_good(best, ours) for best, ours in found)
     cash = sum(best.beyond > ours.beyond for best, ours in found)
     ratios = [r for best, ours in found if (r := ratio(best, ours)) is not None]
     cells = (share(good, len(pairs)), share(cash, len(pairs)), share(len(pairs) - len(found), len(pairs)))
     return (name, str(len(pairs)), *cells, *_ratio_cells(ratios), str(len(ratios)))
+
+
+def _best_pairs(group: Judged) -> list[tuple[Trial | None, Trial]]:
+    return [(best_baseline(trials), trials[OURS]) for trials in group.values()]
 
 
 def _ratio_cells(ratios: list[float]) -> tuple[str, str, str]:
@@ -246,7 +138,7 @@ ENGINE_COLUMNS = (
 
 def _by_engine(judged: Judged, minimums: Sequence[str]) -> Table:
     """Every contender over the cases that all were given."""
-    common = {c: t for c, t in judged.items() if c.minimum in minimums and _narrow(c) and t[OURS].valid}
+    common = {c: t for c, t in judged.items() if c.minimum in minimums and narrow(c) and t[OURS].valid}
     rows = []
     for one in CONTENDERS:
         pairs = [(trials[one.name], trials[OURS]) for trials in common.values() if one.name in trials]
@@ -303,12 +195,47 @@ def quality_tables(judged: Judged) -> list[Table]:
     return [_headline(judged), _by_shape(judged), *engines, _proofs(judged)]
 
 
+def headline(judged: Judged) -> list[str]:
+    """The few figures that a reader should take away."""
+    pairs = _best_pairs({c: t for c, t in judged.items() if c.minimum in HARD and t[OURS].valid})
+    good = sum(as_good(best, ours) for best, ours in pairs if best)
+    worse = [r for best, ours in pairs if best and not as_good(best, ours) and (r := ratio(best, ours)) is not None]
+    ours = [trials[OURS] for trials in judged.values()]
+    optimal = sum(trial.quality is Quality.OPTIMAL for trial in ours)
+    median, tail, worst = _ratio_cells(worse)
+    return [
+        f"Minimum {' or '.join(HARD)}, {len(pairs)} cases: the best baseline is as good as our plan in "
+        f"{share(good, len(pairs))}. Where it is not, its J is {median} times ours in the median, {tail} at p95, "
+        f"{worst} at worst.",
+        f"Of our {len(ours)} plans {share(optimal, len(ours))} are proved OPTIMAL within {SECONDS:g} s each.",
+        f"Plans marked OPTIMAL that any engine, baseline or peer beat by more than rounding: {len(beaten(judged))}.",
+        f"Plans of {OURS} marked FEASIBLE that somebody beat: {_listed(_beaten_feasible(judged))}",
+        f"Cases in which AUTO or HIGHS has no plan, or one that breaks a rule: {_listed(failures(judged))}",
+        f"Where the best baseline is as good in {SUFFICES:.0%} of the cases: {_listed(greedy_suffices(judged))}",
+    ]
+
+
+def _listed(items: Sequence[str]) -> str:
+    return "; ".join(items) + "." if items else "none."
+
+
+def _beaten_feasible(judged: Judged) -> list[str]:
+    """Cases where our plan is not proved, and not the best."""
+    found = []
+    for case, trials in judged.items():
+        ours = trials[OURS]
+        names = [t.engine for t in trials.values() if ours.valid and better(t, ours)]
+        if names and ours.quality is not Quality.OPTIMAL:
+            found.append(f"{case.name} (by {', '.join(names)})")
+    return found
+
+
 def greedy_suffices(judged: Judged) -> list[str]:
     """Where the best baseline is as good in ``SUFFICES`` of the cases or more; where greedy is as good, we say so."""
     found = []
     for name, group in _groups(judged, _kind).items():
-        pairs = [(best_baseline(trials), trials[OURS]) for trials in group.values()]
-        good = sum(best is not None and as_good(best, ours) for best, ours in pairs)
+        pairs = _best_pairs(group)
+        good = sum(as_good(best, ours) for best, ours in pairs if best)
         if good >= SUFFICES * len(pairs):
             found.append(f"{name} ({share(good, len(pairs))} of {len(pairs)})")
     return found

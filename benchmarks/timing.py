@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from benchmarks.engines import CONTENDERS, OURS, attempt, pose, runs_here
 from benchmarks.instances import DEPTHS, FAMILIES, SIZES, Case, Family, members
-from benchmarks.quality import Judged
+from benchmarks.judging import Judged
 from benchmarks.tables import Table, figure, milliseconds, percentile, share
 from server.client import Client, server_process
 from server.generated.piewise.v1 import allocation_pb2 as pb

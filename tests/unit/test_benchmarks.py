@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import engines, quality, run
+from benchmarks import engines, judging, run
 from benchmarks.engines import CONTENDERS, OURS, Answer, Contender, Trial, attempt, pose, runs_here
 from benchmarks.instances import Case, suite
 from benchmarks.peers import placed
@@ -58,7 +58,7 @@ def test_every_adapter_plans(one: Contender) -> None:
     posed = pose(near_equal)
     ours, trial = attempt(ROWS[OURS], posed), attempt(one, posed)
     assert trial.valid
-    assert quality.nearly(trial, ours)
+    assert judging.nearly(trial, ours)
 
 
 def test_what_an_adapter_can_not_do_is_said() -> None:
@@ -73,7 +73,7 @@ def test_an_engine_that_fails_is_a_row() -> None:
 
     trial = attempt(replace(ROWS[OURS], solve=fails), pose(CASE))
     assert trial.refused == "failed: RecursionError"
-    assert quality.failures({CASE: {OURS: trial}}) == [f"{OURS}, {CASE.name}: failed: RecursionError"]
+    assert judging.failures({CASE: {OURS: trial}}) == [f"{OURS}, {CASE.name}: failed: RecursionError"]
 
 
 def test_the_judge_sees_broken_rules_and_cash() -> None:
@@ -93,7 +93,7 @@ def test_a_beaten_optimum_is_printed(capsys: pytest.CaptureFixture[str], monkeyp
     nothing = np.zeros(len(posed.problem.value), dtype=np.int64)
     liar = replace(ROWS["AUTO"], solve=lambda _: Answer(nothing, quality=Quality.OPTIMAL))
     judged = {CASE: {one.name: attempt(one, posed) for one in (liar, ROWS[OURS], ROWS["GREEDY_REFILL"])}}
-    assert [(a.engine, b.engine) for a, b in quality.beaten(judged)] == [("AUTO", OURS), ("AUTO", "GREEDY_REFILL")]
+    assert [(a.engine, b.engine) for a, b in judging.beaten(judged)] == [("AUTO", OURS), ("AUTO", "GREEDY_REFILL")]
     assert run.print_beaten(judged) == 1
     assert '"min_trade"' in capsys.readouterr().err.replace("minTrade", "min_trade")
 
@@ -102,14 +102,14 @@ def test_how_plans_are_compared() -> None:
     ours = Trial(CASE, OURS, 1.0, error=100.0, slack=0.05)
     same, worse = replace(ours, error=100.04), replace(ours, error=150.0)
     cash, broken = replace(ours, error=90.0, beyond=500), replace(ours, broken=("BELOW_MINIMUM:s",))
-    assert quality.as_good(same, ours)
-    assert not any(quality.as_good(other, ours) for other in (worse, cash, broken))
-    assert quality.ratio(worse, ours) == 1.5
-    assert quality.ratio(cash, ours) is None  # it tracks nearer only because it leaves cash
-    assert quality.ratio(worse, replace(ours, error=0.04)) is None  # nothing but rounding
-    found = [quality.outcome(other, ours) for other in (same, worse, cash, broken, replace(ours, refused="failed"))]
-    expected = [quality.Outcome.AS_GOOD, quality.Outcome.DOUBLE, quality.Outcome.CASH]
-    assert found == [*expected, quality.Outcome.BROKEN, quality.Outcome.NONE]
+    assert judging.as_good(same, ours)
+    assert not any(judging.as_good(other, ours) for other in (worse, cash, broken))
+    assert judging.ratio(worse, ours) == 1.5
+    assert judging.ratio(cash, ours) is None  # it tracks nearer only because it leaves cash
+    assert judging.ratio(worse, replace(ours, error=0.04)) is None  # nothing but rounding
+    found = [judging.outcome(other, ours) for other in (same, worse, cash, broken, replace(ours, refused="failed"))]
+    expected = [judging.Outcome.AS_GOOD, judging.Outcome.DOUBLE, judging.Outcome.CASH]
+    assert found == [*expected, judging.Outcome.BROKEN, judging.Outcome.NONE]
 
 
 def test_floats_become_orders_as_a_broker_takes_them() -> None:
