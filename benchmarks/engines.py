@@ -222,7 +222,7 @@ CONTENDERS = (
         partial(_peer, peers.milp_l1),
         _anything,
         ("scipy",),
-        f"absolute deviations in place of J; no ideal of its own; {peers.SECONDS:g} s each",
+        f"absolute deviations in place of J; no whole cents; no ideal of its own; {peers.SECONDS:g} s each",
     ),
     Contender(
         "PyPortfolioOpt",

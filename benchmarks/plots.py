@@ -14,7 +14,7 @@ from benchmarks.instances import DEPTHS, SIZES
 from benchmarks.judging import Judged, Outcome
 from benchmarks.phases import Phases
 from benchmarks.quality import outcomes, outcomes_by_engine
-from benchmarks.timing import Growth
+from benchmarks.timing import GROWTH_KINDS, Growth
 
 __all__ = ["PICTURES", "draw"]
 
@@ -74,25 +74,22 @@ def _bars(axes: Axes, counts: dict[str, Counter[Outcome]], title: str) -> None:
 
 
 def _growth(grown: Sequence[Growth]) -> Figure:
-    figure = Figure(figsize=(11, 5.4), layout="constrained")
-    kinds = sorted({g.accounts for g in grown}, reverse=True)
-    panels = [("slices", kind) for kind in kinds] + [("levels", kinds[0])] if kinds else []
-    axes: Sequence[Axes] = figure.subplots(1, len(panels), sharey=True) if panels else ()
-    for panel, (axis, kind) in zip(axes, panels, strict=True):
-        for g in grown:
-            if (g.axis, g.accounts) == (axis, kind):
-                times = [1e3 * s for s in g.seconds]
-                panel.loglog(g.sizes, times, STYLES[g.engine], marker=".", color=COLOURS[g.engine], label=g.engine)
-        where = "flat" if axis == "slices" else f"{DEPTHS[0][0]} slices"
-        panel.set(xlabel=axis, title=f"{where}, {kind}")
-        panel.grid(linewidth=0.3, which="both")
-        ticks = [shape[0] for shape in SIZES] if axis == "slices" else [len(shape) for shape in DEPTHS]
-        panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize="small")
-        panel.xaxis.minorticks_off()
-    if panels:
-        axes[0].set_ylabel("one plan, ms")
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+    figure = Figure(figsize=(10, 8.6), layout="constrained")
+    grid = figure.subplots(2, 2, sharey=True)
+    for row, (axis, shapes) in enumerate((("slices", SIZES), ("levels", DEPTHS))):
+        ticks = [shape[0] for shape in shapes] if axis == "slices" else [len(shape) for shape in shapes]
+        for panel, kind in zip(grid[row], GROWTH_KINDS, strict=True):
+            for g in grown:
+                if (g.axis, g.accounts) == (axis, kind):
+                    times = [1e3 * s for s in g.seconds]
+                    panel.loglog(g.sizes, times, STYLES[g.engine], marker=".", color=COLOURS[g.engine], label=g.engine)
+            panel.set(xlabel=axis, title=f"{'flat' if axis == 'slices' else f'{DEPTHS[0][0]} slices'}, {kind}")
+            panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            panel.xaxis.minorticks_off()
+            panel.grid(linewidth=0.3)
+        grid[row][0].set_ylabel("one plan, ms")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize="small", frameon=False)
     return figure
 
 
