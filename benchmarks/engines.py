@@ -253,4 +253,4 @@ def limits_table() -> Table:
     """What each contender can not do, by its own adapter."""
     rows = tuple((one.name, one.kind, one.limits) for one in CONTENDERS)
     note = f"Everybody gets {peers.SECONDS:g} s for a plan, and the peers the ideal and the constants of J for nothing."
-    return Table("What each can not do", note, ("engine", "kind", "can not"), rows)
+    return Table("What each can not do", note, ("engine", "kind", "can not"), rows, words=True)

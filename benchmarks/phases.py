@@ -38,7 +38,7 @@ PHASE_CASES = (
     Case((200,), False, True, "deposit 5%", "binding"),
     Case((1_000,), False, True, "deposit 5%", "binding"),
 )
-REPEATS = 7
+REPEATS = 21
 
 Phases = dict[Case, dict[str, float]]  # median seconds
 

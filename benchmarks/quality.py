@@ -128,7 +128,7 @@ ENGINE_COLUMNS = (
     "as good",
     "but for cents",
     "more cash left",
-    "median $",
+    "by, median $",
     "orders under m",
     "J ratio: median",
     "p95",
@@ -207,12 +207,21 @@ def headline(judged: Judged) -> list[str]:
         f"Minimum {' or '.join(HARD)}, {len(pairs)} cases: the best baseline is as good as our plan in "
         f"{share(good, len(pairs))}. Where it is not, its J is {median} times ours in the median, {tail} at p95, "
         f"{worst} at worst.",
+        f"The best baseline is as good, minimum binding, in {_as_good_of(judged, False)} flat accounts and in "
+        f"{_as_good_of(judged, True)} nested ones.",
         f"Of our {len(ours)} plans {share(optimal, len(ours))} are proved OPTIMAL within {SECONDS:g} s each.",
         f"Plans marked OPTIMAL that any engine, baseline or peer beat by more than rounding: {len(beaten(judged))}.",
         f"Plans of {OURS} marked FEASIBLE that somebody beat: {_listed(_beaten_feasible(judged))}",
         f"Cases in which AUTO or HIGHS has no plan, or one that breaks a rule: {_listed(failures(judged))}",
         f"Where the best baseline is as good in {SUFFICES:.0%} of the cases: {_listed(greedy_suffices(judged))}",
     ]
+
+
+def _as_good_of(judged: Judged, nested: bool) -> str:
+    """The share of flat, or of nested, accounts in which the best baseline is as good, minimum binding."""
+    binding = {c: t for c, t in judged.items() if c.minimum == "binding" and t[OURS].valid}
+    pairs = _best_pairs({case: trials for case, trials in binding.items() if (len(case.shape) > 1) is nested})
+    return f"{share(sum(as_good(best, ours) for best, ours in pairs if best), len(pairs))} of {len(pairs)}"
 
 
 def _listed(items: Sequence[str]) -> str:

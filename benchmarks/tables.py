@@ -20,12 +20,13 @@ class Table:
     note: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: bool = False  # cells are words, not numbers
 
     def show(self, console: Console) -> None:
         """Print it."""
         table = RichTable(title=self.title, title_justify="left", caption=self.note, caption_justify="left")
         for i, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if i else "left")
+            table.add_column(column, justify="right" if i and not self.words else "left")
         for row in self.rows:
             table.add_row(*row)
         console.print(table)
@@ -33,7 +34,7 @@ class Table:
     def markdown(self) -> str:
         """The same as a section of a Markdown file."""
         lines = [f"## {self.title}", "", self.note, "", f"| {' | '.join(self.columns)} |"]
-        lines.append("|---" + "|---:" * (len(self.columns) - 1) + "|")
+        lines.append("|---" + ("|---" if self.words else "|---:") * (len(self.columns) - 1) + "|")
         lines += [f"| {' | '.join(row)} |" for row in self.rows]
         return "\n".join(lines) + "\n"
 

@@ -13,6 +13,7 @@ from rich.progress import Progress
 from benchmarks.engines import CONTENDERS, OURS, attempt, pose, runs_here
 from benchmarks.instances import DEPTHS, FAMILIES, SIZES, Case, Family, members
 from benchmarks.judging import Judged
+from benchmarks.peers import SECONDS
 from benchmarks.tables import Table, figure, milliseconds, percentile, share
 from server.client import Client, server_process
 from server.generated.piewise.v1 import allocation_pb2 as pb
@@ -88,7 +89,8 @@ def time_table(judged: Judged) -> Table:
         rows.append((one.name, str(len(timed)), *spread, *cells))
     columns = ("engine", "cases", "p50 ms", "p99 ms", f"ratio to {OURS}: median", "p95", "slower in")
     note = (
-        "One plan a case, warm. The baselines and peers are handed the problem ready built; ours start at the account, "
+        f"One plan a case, warm; {SECONDS:g} s is the limit. The baselines and peers are handed the problem ready built; "
+        "ours start at the account, "
         "prove what they say and write the plan with its reasons. Ratios are between two engines on one case."
     )
     return Table("Time of one plan", note, columns, tuple(rows))
@@ -151,7 +153,8 @@ def growth_tables(grown: Sequence[Growth]) -> list[Table]:
         what = "flat pies" if axis == "slices" else f"{np.prod(shapes[0])} slices in a tree of so many levels"
         note = (
             f"Median ms of {GROWTH_ACCOUNTS} accounts, {deposit}: {what}. Slope: of log time over log {axis}. Empty: "
-            f"it failed, or took over {TOO_SLOW:g} s for the size before."
+            f"it failed, or took over {TOO_SLOW:g} s for the size before. {SECONDS:g} s is the limit: what takes that "
+            "long is not proved."
         )
         columns = ("engine", "accounts", *(f"{size:,}" for size in sizes), "slope")
         tables.append(Table(f"Growth with {axis}", note, columns, tuple(rows)))
