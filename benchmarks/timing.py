@@ -89,9 +89,9 @@ def time_table(judged: Judged) -> Table:
         rows.append((one.name, str(len(timed)), *spread, *cells))
     columns = ("engine", "cases", "p50 ms", "p99 ms", f"ratio to {OURS}: median", "p95", "slower in")
     note = (
-        f"One plan a case, warm; {SECONDS:g} s is the limit. The baselines and peers are handed the problem ready built; "
-        "ours start at the account, "
-        "prove what they say and write the plan with its reasons. Ratios are between two engines on one case."
+        f"One plan a case, warm; {SECONDS:g} s is the limit. The baselines and peers are handed the problem ready "
+        "built; ours start at the account, prove what they say and write the plan with its reasons. Ratios are between "
+        "two engines on one case."
     )
     return Table("Time of one plan", note, columns, tuple(rows))
 
