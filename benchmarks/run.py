@@ -79,7 +79,8 @@ def _head(cases: int, minutes: float) -> str:
         except PackageNotFoundError:
             versions.append(f"{package} not installed")
     machine = f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(versions)}"
-    return f"`make bench-full` on {date.today()}: {cases} cases in {minutes:.0f} minutes.\n{machine}.\n"
+    busy = f"load average {os.getloadavg()[0]:.1f} at the end; over {os.cpu_count()}, times are of a busy machine"
+    return f"`make bench-full` on {date.today()}: {cases} cases in {minutes:.0f} minutes, {busy}.\n{machine}.\n"
 
 
 def _processor() -> str:
