@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 PINS := $(shell cat pyproject.toml constraints.txt Makefile 2>/dev/null | cksum | cut -d' ' -f1)
 RUN_STAMP := $(VENV)/run-$(PINS)
 TEST_STAMP := $(VENV)/test-$(PINS)
+PEERS_STAMP := $(VENV)/peers-$(PINS)
 PROTO := piewise/v1/allocation.proto
 
-.PHONY: demo test serve check lint types stubs buf generate bench mutate clean
+.PHONY: demo test serve check lint types stubs buf generate bench bench-full mutate clean
 
 demo: $(RUN_STAMP)  ## every stated result of the seeds, and a realistic account, through a server
 	@$(BIN)/piewise demo
@@ -41,6 +42,9 @@ generate: $(TEST_STAMP)  ## write the stubs anew
 bench: $(TEST_STAMP)  ## medians and p99 beside their targets
 	@$(BIN)/python -m benchmarks.run
 
+bench-full: $(PEERS_STAMP)  ## the whole suite: quality and time of every engine and peer, into benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks.run --full --write benchmarks
+
 mutate: $(TEST_STAMP)  ## flip comparisons and signs, and see that a test notices
 	@$(BIN)/python -m tests.mutate
 
@@ -59,6 +63,11 @@ $(TEST_STAMP): $(RUN_STAMP)
 	@echo "installing what the tests need into $(VENV)"
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@rm -f $(VENV)/test-* && touch $@
+
+$(PEERS_STAMP): $(TEST_STAMP)
+	@echo "installing the peers of the benchmarks into $(VENV)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[peers]'
+	@rm -f $(VENV)/peers-* && touch $@
 
 clean:
 	@rm -rf $(VENV) build *.egg-info

@@ -1,83 +1,106 @@
-"""``make bench``: medians and p99 of whole plans with HiGHS, and what the wire adds, beside their targets."""
+"""``make bench``: times beside their targets. ``make bench-full``: the whole suite, kept in RESULTS.md with plots."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
-import statistics
+import sys
 import time
+from collections.abc import Sequence
 from datetime import date
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from google.protobuf.json_format import MessageToJson
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from rich.progress import Progress
 
-from benchmarks.instances import FAMILIES, Family, members
-from server.client import Client, server_process
-from server.generated.piewise.v1 import allocation_pb2 as pb
+from benchmarks.engines import limits_table
+from benchmarks.instances import DEPTHS, FAMILIES, SIZES, suite
+from benchmarks.judging import Judged, beaten, run_suite
+from benchmarks.phases import PHASE_CASES, phase_table, phases
+from benchmarks.plots import PICTURES, draw
+from benchmarks.quality import headline, quality_tables
+from benchmarks.tables import Table
+from benchmarks.timing import GROWTH_ACCOUNTS, growth, growth_tables, targets, time_table
 from server.requests import plan_request
-from solver import Engine, Plan, Quality, Rules, plan
 
-REPEATS = 5
-WIRE_TARGET_MS = 1.0
-RESULTS = Path(__file__).with_name("RESULTS.md")
+QUICK_STEP = 9  # one case in so many is enough to see that everything runs
+PACKAGES = ("highspy", "numpy", "scipy", "cvxpy", "PySCIPOpt", "pyportfolioopt")
 
 
-def measure(family: Family) -> tuple[list[float], float]:
-    """Milliseconds of every plan of ``family``, and the share that is proved OPTIMAL."""
-    times, optimal = [], []
-    for portfolio, event in members(family):
-        for repeat in range(REPEATS):
-            started = time.perf_counter()
-            answer = plan(portfolio, event, Rules(family.min_trade), Engine.HIGHS)
-            if repeat:  # the first is warm-up
-                times.append(1e3 * (time.perf_counter() - started))
-        assert isinstance(answer, Plan)
-        optimal.append(answer.certificate.quality is Quality.OPTIMAL)
-    return times, sum(optimal) / len(optimal)
-
-
-def wire_overhead() -> float:
-    """Median milliseconds that gRPC over loopback adds to the server's own time, 20 flat slices, 500 calls."""
-    portfolio, event = next(iter(members(FAMILIES[0])))
-    request = plan_request(portfolio, event, 0, view=pb.VIEW_ORDERS)
-    added = []
-    with server_process() as (address, _), Client(address) as client:
-        for _ in range(500):
-            started = time.perf_counter()
-            response = client.plan(request)
-            taken = time.perf_counter() - started
-            added.append(1e3 * taken - response.diagnostics.solve_time.ToNanoseconds() / 1e6)
-    return statistics.median(added)
-
-
-def main() -> None:
-    """Measure, print, and with --write keep the table in RESULTS.md."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 where a plan marked OPTIMAL was beaten."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="keep the table in benchmarks/RESULTS.md")
-    wanted = parser.parse_args()
-    rows = []
-    for family in track(FAMILIES, "planning", console=Console(stderr=True), transient=True):
-        times, optimal = measure(family)
-        p99 = statistics.quantiles(times, n=100)[98]
-        rows.append((family.name, statistics.median(times), p99, family.target_ms, f"{optimal:.0%}"))
-    rows.append(("gRPC adds", wire_overhead(), float("nan"), WIRE_TARGET_MS, ""))
-    table = Table(title="whole plan() with HIGHS, milliseconds", title_justify="left")
-    for column in ("family", "median", "p99", "target (median)", "OPTIMAL"):
-        table.add_column(column, justify="left" if column == "family" else "right")
-    lines = ["| family | median ms | p99 ms | target | OPTIMAL |", "|---|---|---|---|---|"]
-    for name, median, p99, target, optimal in rows:
-        cells = (name, f"{median:.2f}", f"{p99:.2f}" if p99 == p99 else "", f"{target:g}", optimal)
-        table.add_row(*cells)
-        lines.append(f"| {' | '.join(cells)} |")
-    Console(width=100).print(table)
-    if wanted.write:
-        head = f"# Results\n\n`make bench` on {date.today()}, {platform.machine()}, Python {platform.python_version()},"
-        versions = f" highspy {version('highspy')}, numpy {version('numpy')}; 12 accounts a family, 4 runs each.\n\n"
-        RESULTS.write_text(head + versions + "\n".join(lines) + "\n")
+    parser.add_argument("--full", action="store_true", help="the whole suite, and not only the targets")
+    parser.add_argument("--quick", action="store_true", help="a few instances of each, to see that everything runs")
+    parser.add_argument("--write", metavar="DIR", type=Path, help="keep tables and plots as DIR/RESULTS.md")
+    wanted = parser.parse_args(arguments)
+    console, screen = Console(width=180 if wanted.full else 100), Console(stderr=True)
+    started = time.monotonic()
+    with Progress(console=screen, transient=True) as progress:
+        families, repeats = (FAMILIES[:1], 2) if wanted.quick else (FAMILIES, 5)
+        first = targets(progress, families, repeats)
+        if not wanted.full:
+            first.show(console)
+            return 0
+        return _full(first, wanted.quick, wanted.write, progress, console, started)
+
+
+def _full(first: Table, quick: bool, folder: Path | None, progress: Progress, console: Console, started: float) -> int:
+    """The suite after its ``first`` table."""
+    cases = list(suite({(5,): 1, (2, 3): 1}))[::QUICK_STEP] if quick else list(suite())
+    judged = run_suite(cases, progress)
+    sizes, depths, accounts = (SIZES[:2], ((4,), (2, 2)), 1) if quick else (SIZES, DEPTHS, GROWTH_ACCOUNTS)
+    grown = growth(progress, sizes, "slices", accounts) + growth(progress, depths, "levels", accounts)
+    measured = phases(PHASE_CASES[: 2 if quick else None], progress)
+    tables = [*quality_tables(judged), limits_table(), time_table(judged), first, phase_table(measured)]
+    tables += growth_tables(grown)
+    for table in tables:
+        table.show(console)
+    minutes = (time.monotonic() - started) / 60
+    head, found = _head(len(cases), minutes), "\n".join(f"- {line}" for line in headline(judged))
+    console.print(head, found, sep="\n")
+    if folder:
+        draw(judged, grown, measured, folder)
+        pictures = "\n".join(f"![{name}]({name})\n" for name in PICTURES)
+        parts = [f"# Results\n\n{head}\n{found}\n\n{pictures}", *(table.markdown() for table in tables)]
+        (folder / "RESULTS.md").write_text("\n".join(parts))
+    return print_beaten(judged)
+
+
+def _head(cases: int, minutes: float) -> str:
+    """Machine, date, versions."""
+    versions = []
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            versions.append(f"{package} not installed")
+    machine = f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(versions)}"
+    busy = f"load average {os.getloadavg()[0]:.1f} at the end; over {os.cpu_count()}, times are of a busy machine"
+    return f"`make bench-full` on {date.today()}: {cases} cases in {minutes:.0f} minutes, {busy}.\n{machine}.\n"
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def print_beaten(judged: Judged) -> int:
+    """Every beaten OPTIMAL plan as a ready request, for ``piewise compare -``; 1 where there is one."""
+    lost = beaten(judged)
+    for claimed, other in lost:
+        portfolio, event, rules = claimed.case.posed()
+        print(f"{claimed.case.name}: {claimed.engine} {claimed.rank}, {other.engine} {other.rank}", file=sys.stderr)
+        print(MessageToJson(plan_request(portfolio, event, rules.min_trade)), file=sys.stderr)
+    return 1 if lost else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""The benchmark suite runs from end to end, its instances stay frozen, and its judge is no pushover."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import engines, judging, run
+from benchmarks.engines import CONTENDERS, OURS, Answer, Contender, Trial, attempt, pose, runs_here
+from benchmarks.instances import Case, suite
+from benchmarks.peers import placed
+from benchmarks.plots import PICTURES
+from server.requests import plan_request
+from solver import Engine, Quality
+
+CASE = Case((5,), False, True, "deposit 5%", "binding")
+ROWS = {one.name: one for one in CONTENDERS}
+
+
+def test_the_whole_suite_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main(["--full", "--quick", "--write", str(tmp_path)]) == 0
+    written, printed = (tmp_path / "RESULTS.md").read_text(), capsys.readouterr().out
+    for title in ("The best baseline of each case", "Proved OPTIMAL", "Targets", "Phases", "Growth with levels"):
+        assert f"## {title}" in written
+        assert title in printed
+    for one in CONTENDERS:
+        assert one.name in written
+    assert "beat by more than rounding: 0." in written
+    for picture in PICTURES:
+        assert f"]({picture})" in written
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_instances_are_frozen() -> None:
+    """Other accounts under the old names would make results of different days incomparable: change the names too."""
+    digest = hashlib.sha256()
+    for case in suite({(5,): 1, (2, 3): 2}):
+        portfolio, event, rules = case.posed()
+        digest.update(plan_request(portfolio, event, rules.min_trade).SerializeToString(deterministic=True))
+    assert digest.hexdigest()[:16] == "1f8b6e122e280cb0"
+
+
+def test_names_are_unique() -> None:
+    names = [case.name for case in suite()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("one", CONTENDERS, ids=lambda one: one.name)
+def test_every_adapter_plans(one: Contender) -> None:
+    """Where a peer can do a case at all, it gets close: a broken adapter would flatter us."""
+    if not runs_here(one):
+        pytest.skip(f"{one.name} is not installed")
+    near_equal = Case((5,), True, False, "deposit 5%", "none")
+    posed = pose(near_equal)
+    ours, trial = attempt(ROWS[OURS], posed), attempt(one, posed)
+    assert trial.valid
+    assert judging.nearly(trial, ours)
+
+
+def test_what_an_adapter_can_not_do_is_said() -> None:
+    assert attempt(ROWS["CVXPY + HiGHS"], pose(CASE)).refused.startswith("cannot: an order's minimum")
+    shallow = Case((2, 3), False, True, "rebalance shallow", "none")
+    assert attempt(ROWS["SLSQP"], pose(shallow)).refused.startswith("cannot: a rebalance that stays shallow")
+
+
+def test_an_engine_that_fails_is_a_row() -> None:
+    def fails(posed: engines.Posed) -> Answer:
+        raise RecursionError
+
+    trial = attempt(replace(ROWS[OURS], solve=fails), pose(CASE))
+    assert trial.refused == "failed: RecursionError"
+    assert judging.failures({CASE: {OURS: trial}}) == [f"{OURS}, {CASE.name}: failed: RecursionError"]
+
+
+def test_the_judge_sees_broken_rules_and_cash() -> None:
+    posed = pose(CASE)
+    nothing = np.zeros(len(posed.problem.value), dtype=np.int64)
+    idle = attempt(replace(ROWS[OURS], solve=lambda _: Answer(nothing)), posed)
+    assert idle.valid
+    assert idle.beyond == idle.cash_left == int(posed.problem.received.sum())
+    small = nothing.copy()
+    small[posed.problem.leaves[0]] = posed.problem.min_trade - 1
+    assert attempt(replace(ROWS[OURS], solve=lambda _: Answer(small)), posed).broken[0].startswith("BELOW_MINIMUM")
+
+
+def test_a_beaten_optimum_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim of OPTIMAL for a plan that leaves all its cash: found, printed as a ready request, exit code 1."""
+    posed = pose(CASE)
+    nothing = np.zeros(len(posed.problem.value), dtype=np.int64)
+    liar = replace(ROWS["AUTO"], solve=lambda _: Answer(nothing, quality=Quality.OPTIMAL))
+    judged = {CASE: {one.name: attempt(one, posed) for one in (liar, ROWS[OURS], ROWS["GREEDY_REFILL"])}}
+    assert [(a.engine, b.engine) for a, b in judging.beaten(judged)] == [("AUTO", OURS), ("AUTO", "GREEDY_REFILL")]
+    assert run.print_beaten(judged) == 1
+    assert '"min_trade"' in capsys.readouterr().err.replace("minTrade", "min_trade")
+
+
+def test_how_plans_are_compared() -> None:
+    ours = Trial(CASE, OURS, 1.0, error=100.0, slack=0.05)
+    same, worse = replace(ours, error=100.04), replace(ours, error=150.0)
+    cash, broken = replace(ours, error=90.0, beyond=500), replace(ours, broken=("BELOW_MINIMUM:s",))
+    assert judging.as_good(same, ours)
+    assert not any(judging.as_good(other, ours) for other in (worse, cash, broken))
+    assert judging.ratio(worse, ours) == 1.5
+    assert judging.ratio(cash, ours) is None  # it tracks nearer only because it leaves cash
+    assert judging.ratio(worse, replace(ours, error=0.04)) is None  # nothing but rounding
+    found = [judging.outcome(other, ours) for other in (same, worse, cash, broken, replace(ours, refused="failed"))]
+    expected = [judging.Outcome.AS_GOOD, judging.Outcome.DOUBLE, judging.Outcome.CASH]
+    assert found == [*expected, judging.Outcome.BROKEN, judging.Outcome.NONE]
+
+
+def test_floats_become_orders_as_a_broker_takes_them() -> None:
+    problem = pose(CASE).problem
+    real = np.zeros(len(problem.leaves))
+    real[0], real[1] = problem.min_trade - 1e-6, problem.min_trade / 2
+    trades, small = placed(problem, real)
+    assert trades[problem.leaves].tolist() == [problem.min_trade, 0, 0, 0, 0]
+    assert small == 1
+
+
+def test_an_engine_has_one_row() -> None:
+    """Whatever can be asked for is measured."""
+    assert {engine.value for engine in Engine} <= set(ROWS)
