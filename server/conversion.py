@@ -261,13 +261,11 @@ class _Reader:
             self.wrong(at, "MISSING_FIELD", "has neither a holding nor a pie; give one of them")
             return Slice(child.slice_id, child.target_weight, Holding("", 0))
         self.require(child.holding, "value", f"{at}.holding.value")
-        self._quantity(child.holding, at)
-        return Slice(child.slice_id, child.target_weight, Holding(child.holding.security_id, child.holding.value))
+        held = child.holding
+        quantity = held.quantity_nanos if held.HasField("quantity_nanos") else None
+        return Slice(child.slice_id, child.target_weight, Holding(held.security_id, held.value, quantity))
 
     def security(self, security: pb.Security, at: str) -> Security:
-        for name in ("price_micros", "quantity_step_nanos"):
-            if security.HasField(name):
-                self.unsupported(f"{at}.{name}", "prices and quantity steps are not supported yet; leave them out")
         return Security(
             security.security_id,
             min_trade=security.min_trade,
@@ -275,6 +273,8 @@ class _Reader:
             max_share_micros=security.max_share_micros if security.HasField("max_share_micros") else None,
             min_position=security.min_position,
             blocks=tuple(self._blocks(security, at)),
+            price_micros=security.price_micros if security.HasField("price_micros") else None,
+            quantity_step_nanos=security.quantity_step_nanos if security.HasField("quantity_step_nanos") else None,
         )
 
     def _blocks(self, security: pb.Security, at: str) -> Iterator[Block]:
@@ -286,10 +286,6 @@ class _Reader:
                 self.wrong(f"{at}.blocks[{i}].reason", "MISSING_FIELD", told)
             else:
                 yield Block(SIDES[block.side], BLOCK_REASONS[block.reason])
-
-    def _quantity(self, holding: pb.Holding, at: str) -> None:
-        if holding.HasField("quantity_nanos"):
-            self.unsupported(f"{at}.holding.quantity_nanos", "quantities are not supported yet; give the value alone")
 
     def event(self, event: pb.Event) -> Event | None:
         self.echoed(event.event_id, "events[0].event_id")
@@ -329,5 +325,7 @@ class _Reader:
             return TargetSlice(child.slice_id, child.target_weight)
         if child.holding.HasField("value"):
             self.wrong(f"{at}.holding.value", "NEW_SLICE_WITH_VALUE", "is set; a new slice starts without a value")
-        self._quantity(child.holding, at)
+        if child.holding.HasField("quantity_nanos"):
+            told = "is set; a new slice starts without a quantity"
+            self.wrong(f"{at}.holding.quantity_nanos", "NEW_SLICE_WITH_VALUE", told)
         return TargetSlice(child.slice_id, child.target_weight, Holding(child.holding.security_id))

@@ -71,9 +71,11 @@ def _fill_plan(plan: pb.Plan, answer: Plan, view: int, asked: pb.Portfolio) -> N
             security_id=order.security_id,
             side=pb.Side.Value(f"SIDE_{order.side.value}"),
             amount=order.amount,
-            sizing=pb.SIZING_AMOUNT,
+            sizing=pb.SIZING_QUANTITY if order.by_quantity else pb.SIZING_AMOUNT,
             closes_position=order.closes_position,
         )
+        if order.quantity_nanos is not None:
+            written.quantity_nanos = order.quantity_nanos
         for part in order.parts:
             written.parts.add(slice_id=part.slice_id, amount=part.amount, event_id=part.event_id)
     _fill_certificate(plan.certificate, answer, view)
@@ -140,6 +142,10 @@ def write_securities(written: pb.Portfolio, portfolio: Portfolio) -> None:
             rules.max_value = security.max_value
         if security.max_share_micros is not None:
             rules.max_share_micros = security.max_share_micros
+        if security.price_micros is not None:
+            rules.price_micros = security.price_micros
+        if security.quantity_step_nanos is not None:
+            rules.quantity_step_nanos = security.quantity_step_nanos
         for block in security.blocks:
             side, reason = pb.Side.Value(f"SIDE_{block.side.value}"), f"BLOCK_REASON_{block.reason.value}"
             rules.blocks.add(side=side, reason=pb.BlockReason.Value(reason))
@@ -156,3 +162,5 @@ def write_pie(written: pb.Pie, pie: Pie) -> None:
         else:
             slice_.holding.security_id = child.content.security_id
             slice_.holding.value = child.content.value
+            if child.content.quantity_nanos is not None:
+                slice_.holding.quantity_nanos = child.content.quantity_nanos

@@ -16,11 +16,12 @@ from itertools import pairwise
 import numpy as np
 
 from solver.ideal import Mode
-from solver.problem import Problem
+from solver.problem import Ints, Problem
 
-__all__ = ["CashStage", "Intervals", "decide_cash", "reachable", "sales"]
+__all__ = ["CashStage", "Intervals", "decide_cash", "reachable", "sales", "settles"]
 
 MAX_INTERVALS = 4_096  # kept apart at the most; beyond, neighbours are merged and the stage is no longer exact
+MIN_INTERVALS, MAX_WORK = 256, 400_000  # fewer where there are many leaves: a caller waits
 MAX_CASES = 16  # sets of idle pies that tie
 
 Intervals = list[tuple[int, int]]
@@ -28,10 +29,14 @@ Intervals = list[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class CashStage:
-    """The problems that rank best and equal in cash (one, but for ties between idle pies), and if that is proved."""
+    """The problems that rank best and equal in cash (one, but for ties between idle pies), and if that is proved.
+
+    Where it is not, the problem may allow more cash than ranks best; plans that leave up to ``sure`` do rank best.
+    """
 
     cases: tuple[Problem, ...]
     exact: bool
+    sure: int = -1
 
 
 def decide_cash(problem: Problem) -> CashStage:
@@ -181,13 +186,50 @@ def _withdrawal(problem: Problem) -> CashStage:
     wanted = -int(problem.received[problem.event_row])
     ranges = {c: sales(problem, c) for c in problem.leaves.tolist()}
     gentle = [[part for part in parts if not _closes_what_stays(problem, c, part)] for c, parts in ranges.items()]
+    if _plainly_reachable(gentle, wanted):
+        return CashStage((problem,), True)
     sums, exact = reachable(gentle, wanted)
-    if any(low <= wanted <= high for low, high in sums):
-        return CashStage((problem,), exact)
-    overshoot = max(problem.min_trade, max((low for parts in ranges.values() for low, _ in parts), default=0))
-    everything, all_exact = reachable(list(ranges.values()), wanted + 2 * overshoot)
-    least = min(max(low, wanted) for low, high in everything if high >= wanted) - wanted  # to sell all is enough
-    return CashStage((replace(problem, spare=least + problem.min_trade),), exact and all_exact)
+    perhaps = _contains(sums, wanted)
+    if perhaps and (exact or _contains(reachable(gentle, wanted, thinned=True)[0], wanted)):
+        return CashStage((problem,), True)
+    limit = wanted + 2 * max(problem.min_trade, max((low for parts in ranges.values() for low, _ in parts), default=0))
+    everything, all_exact = reachable(list(ranges.values()), limit)
+    least = _least_surplus(everything, wanted)
+    if exact and all_exact:
+        return CashStage((replace(problem, spare=least + problem.min_trade),), True)
+    most = _least_surplus(reachable(list(ranges.values()), limit, thinned=True)[0], wanted)
+    allowed = replace(problem, spare=most + problem.min_trade)
+    return CashStage((allowed,), False, -1 if perhaps else least + problem.min_trade)
+
+
+def _contains(sums: Intervals, total: int) -> bool:
+    return any(low <= total <= high for low, high in sums)
+
+
+def _least_surplus(sums: Intervals, wanted: int) -> int:
+    return min(max(low, wanted) for low, high in sums if high >= wanted) - wanted  # to sell all is always enough
+
+
+def _plainly_reachable(ranges: list[Intervals], wanted: int) -> bool:
+    """Whether the widest ranges alone make ``wanted``: beside [a, b] another [c, d] leaves no gap if c ≤ b − a + 1."""
+    low = high = 0
+    for least, most in sorted((part for parts in ranges for part in parts[:1]), key=lambda part: part[0] - part[1]):
+        if not high:
+            low, high = least, most
+        elif least <= high - low + 1:
+            high += most
+        if low <= wanted <= high:
+            return True
+    return False
+
+
+def settles(problem: Problem, trades: Ints) -> bool:
+    """Whether the trades of a withdrawal show by themselves that no cash need be left, and no small position closed."""
+    left = int(problem.received.sum()) - int(trades.sum())
+    if problem.situation.mode is not Mode.SELLING or left or problem.steps:
+        return False
+    sold = {c: -int(trades[c]) for c in problem.leaves.tolist() if trades[c] < 0}
+    return not any(_closes_what_stays(problem, c, (amount, amount)) for c, amount in sold.items())
 
 
 def _largest_step(problem: Problem) -> int:
@@ -210,18 +252,20 @@ def _closes_what_stays(problem: Problem, leaf: int, sale: tuple[int, int]) -> bo
     return whole and int(problem.value[leaf] + problem.ideal_whole[leaf]) >= 1
 
 
-def reachable(ranges: list[Intervals], limit: int) -> tuple[Intervals, bool]:
+def reachable(ranges: list[Intervals], limit: int, thinned: bool = False) -> tuple[Intervals, bool]:
     """The totals up to about ``limit`` that one amount (or none) from each of ``ranges`` makes: disjoint, sorted.
 
-    Also whether they are exact: too many are merged, and then some totals are not really reached.
+    Also whether they are exact: too many are merged, and then some totals are not really reached; or ``thinned``, and
+    then some are missing.
     """
     sums: Intervals = [(0, 0)]
     exact = True
+    most = max(MIN_INTERVALS, min(MAX_INTERVALS, MAX_WORK // max(1, len(ranges))))
     for parts in sorted(ranges, key=lambda parts: [(low - high, -high) for low, high in parts]):
         shifted = [(a + low, b + high) for low, high in parts for a, b in sums if a + low <= limit]
         sums = _merged(sums + shifted)
-        if len(sums) > MAX_INTERVALS:
-            sums, exact = _coarser(sums), False
+        if len(sums) > most:
+            sums, exact = (sums[::2] if thinned else _coarser(sums)), False
     beyond = sum(max((high for _, high in parts), default=0) for parts in ranges)
     return (sums if any(b >= limit for _, b in sums) else _merged([*sums, (beyond, beyond)])), exact
 

@@ -241,16 +241,22 @@ def lower_bound(problem: Problem, branches: Sequence[Branch]) -> float:
 
 def covers(problem: Problem, paths: Sequence[tuple[Cut, ...]]) -> bool:
     """Whether the branches' cuts, in their order, leave no case out: each splits one leaf's trades without a gap."""
-    if any(not path for path in paths):
-        return True
-    if not paths or len({path[0][0] for path in paths}) != 1:
-        return False
-    leaf = paths[0][0][0]
-    if leaf not in set(problem.leaves.tolist()):
-        return False
-    parts = sorted({path[0][1:] for path in paths})
-    least, most = int(problem.flow_min[leaf]), int(problem.flow_max[leaf])
-    seamless = all(high + 1 == low for (_, high), (low, _) in pairwise(parts))
-    if parts[0][0] > least or parts[-1][1] < most or not seamless:
-        return False
-    return all(covers(problem, [path[1:] for path in paths if path[0][1:] == part]) for part in parts)
+    leaves = set(problem.leaves.tolist())
+    open_ = [(list(paths), 0)]  # branches that agree so far, and on how many cuts; no recursion: thousands deep
+    while open_:
+        group, depth = open_.pop()
+        if any(len(path) == depth for path in group):
+            continue
+        if len({path[depth][0] for path in group}) != 1 or group[0][depth][0] not in leaves:
+            return False
+        leaf = group[0][depth][0]
+        by_part: dict[tuple[int, int], list[tuple[Cut, ...]]] = {}
+        for path in group:
+            by_part.setdefault(path[depth][1:], []).append(path)
+        parts = sorted(by_part)
+        least, most = int(problem.flow_min[leaf]), int(problem.flow_max[leaf])
+        seamless = all(high + 1 == low for (_, high), (low, _) in pairwise(parts))
+        if parts[0][0] > least or parts[-1][1] < most or not seamless:
+            return False
+        open_ += [(inner, depth + 1) for inner in by_part.values()]
+    return True

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from solver.bound import Branch
-from solver.cash import CashStage, decide_cash
+from solver.cash import CashStage, decide_cash, settles
 from solver.cents import exact_trades, retired_excess
 from solver.certificate import Findings, broken_rules, certify, measure
 from solver.engines.reference import second_opinion
@@ -159,7 +159,10 @@ def _certified(answer: _Answer, trades: Ints, engine: Engine, budget: Budget) ->
     # recomputing a large tree's bound takes longer than a caller who is out of time leaves
     late = budget.exhausted and len(outcome.problem.leaves) > LARGE
     branches: tuple[Branch, ...] = () if late else outcome.branches
-    findings = certify(outcome.problem, answer.stage.exact, trades, branches)
+    stage = answer.stage
+    left = int(outcome.problem.received.sum()) - int(trades.sum())
+    sure = stage.exact or left <= stage.sure or settles(outcome.problem, trades)
+    findings = certify(outcome.problem, sure, trades, branches)
     if findings.optimal:
         return Proved(findings, Quality.OPTIMAL, Limit.NONE, BoundSource.RECOMPUTED, engine, branches, outcome.rounds)
     limit = Limit.CANCELLED if budget.cancelled else Limit.TIME if budget.exhausted else Limit.WORK

@@ -151,7 +151,7 @@ def quantity_violation(
         return Violation(at, "OUT_OF_RANGE", f"is {quantity!r}; it counts 10^-9 shares and is not negative")
     if price is None:
         return Violation(at, "MISSING_PRICE", "is set; give the security's price_micros in portfolio.securities, too")
-    if type(price) is not int or type(value) is not int:
+    if type(price) is not int or price <= 0 or type(value) is not int:
         return None  # each is reported by its own field
     unit = 10 ** minor_digits(currency_code)
     worth, tick = quantity * price * unit, quantity * unit

@@ -12,6 +12,7 @@ from server.examples import example
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import plan_request
 from solver import Block, BlockReason, Deposit, Holding, Pie, Portfolio, Rules, Security, Side, Slice, Withdrawal
+from solver.steps import NANOS
 from tests.server.serving import details_of, served
 
 PIE = Pie((Slice("a", 50, Holding("A", 4_000)), Slice("b", 50, Holding("B", 3_000))))
@@ -93,3 +94,47 @@ def test_the_example_of_limits(client: Client) -> None:
     assert "BLOCKED" in codes["BBY"]
     assert "LARGEST_POSITION" in codes["WMT"]
     assert plan.cash.after == 1_000
+
+
+def shares(price: str, count: int, step: int | None = None) -> tuple[Holding, Security]:
+    micros = round(float(price) * 1_000_000)
+    return Holding(price, count * micros // 10_000, count * NANOS), Security(price, 0, None, None, 0, (), micros, step)
+
+
+def test_whole_shares_and_what_is_left(client: Client) -> None:
+    """The cash that buys no share ranks equal, so tracking decides: two of the one and one of the other, not four."""
+    dear, cheap = shares("34", 0, NANOS), shares("25", 0, NANOS)
+    pie = Pie((Slice("a", 90, dear[0]), Slice("b", 10, cheap[0])))
+    plan = client.plan(plan_request(Portfolio(pie, 0, securities=(dear[1], cheap[1])), Deposit(10_000))).plan
+    orders = {order.security_id: order for order in plan.orders}
+    assert {name: (o.quantity_nanos, o.amount) for name, o in orders.items()} == {
+        "34": (2 * NANOS, 6_800),
+        "25": (1 * NANOS, 2_500),
+    }
+    assert all(order.sizing == pb.SIZING_QUANTITY for order in plan.orders)
+    assert plan.certificate.quality == pb.QUALITY_OPTIMAL
+    assert plan.cash.after == 700
+
+
+def test_fractions_are_bought_by_amount_and_sold_by_quantity(client: Client) -> None:
+    """An amount is what its quantity is worth, rounded down, on either side; a full close has all that is held."""
+    held, security = shares("187.345678", 10)
+    other, another = shares("50.1", 4)
+    account = Portfolio(Pie((Slice("a", 1, held), Slice("b", 1, other))), 0, securities=(security, another))
+    bought = client.plan(plan_request(account, Deposit(123_456))).plan
+    assert [(o.security_id, o.sizing) for o in bought.orders] == [("50.1", pb.SIZING_AMOUNT)]
+    sold = client.plan(plan_request(account, Withdrawal(100_000))).plan
+    assert [(o.security_id, o.sizing) for o in sold.orders] == [("187.345678", pb.SIZING_QUANTITY)]
+    for order, price in ((bought.orders[0], 50_100_000), (sold.orders[0], 187_345_678)):
+        assert order.quantity_nanos % 10_000 == 0
+        assert order.quantity_nanos * price // 10**13 == order.amount
+    everything = client.plan(plan_request(account, Withdrawal(account.value))).plan
+    assert {o.security_id: o.quantity_nanos for o in everything.orders} == {
+        "187.345678": 10 * NANOS,
+        "50.1": 4 * NANOS,
+    }
+    assert all(o.closes_position for o in everything.orders)
+    after = {child.slice_id: child.holding for child in sold.portfolio_after.root.slices}
+    assert after["a"].quantity_nanos == 10 * NANOS - sold.orders[0].quantity_nanos
+    again = client.plan(plan_request(sold.portfolio_after, Deposit(10_000)))  # it can be sent as it is
+    assert again.HasField("plan")

@@ -105,6 +105,16 @@ def spoil_price(r: pb.PlanRequest) -> None:
     r.portfolio.securities.add(security_id="Security A", price_micros=5)
 
 
+def spoil_no_price(r: pb.PlanRequest) -> None:
+    r.portfolio.securities.add(security_id="Security A", price_micros=0)
+    r.portfolio.root.slices[0].holding.quantity_nanos = 1
+
+
+def spoil_disagreeing_quantity(r: pb.PlanRequest) -> None:
+    r.portfolio.securities.add(security_id="Security A", price_micros=4_000_000)
+    r.portfolio.root.slices[0].holding.quantity_nanos = 4_990_000_000  # 19.96, and the value is 20.00
+
+
 def spoil_step(r: pb.PlanRequest) -> None:
     r.portfolio.securities.add(security_id="Security A", quantity_step_nanos=5)
 
@@ -194,9 +204,11 @@ REFUSED = [
     (spoil_no_event, "MISSING_FIELD", "events"),
     (spoil_two_events, "UNSUPPORTED", "events"),
     (spoil_kind, "MISSING_FIELD", "events[0]"),
-    (spoil_quantity, "UNSUPPORTED", "portfolio.root.slices[0].holding.quantity_nanos"),
-    (spoil_price, "UNSUPPORTED", "portfolio.securities[0].price_micros"),
-    (spoil_step, "UNSUPPORTED", "portfolio.securities[0].quantity_step_nanos"),
+    (spoil_quantity, "MISSING_PRICE", "portfolio.root.slices[0].holding.quantity_nanos"),
+    (spoil_price, "MISSING_FIELD", "portfolio.root.slices[0].holding.quantity_nanos"),
+    (spoil_no_price, "OUT_OF_RANGE", "portfolio.securities[0].price_micros"),
+    (spoil_step, "MISSING_FIELD", "portfolio.securities[0].price_micros"),
+    (spoil_disagreeing_quantity, "QUANTITY_DISAGREES", "portfolio.root.slices[0].holding.quantity_nanos"),
     (spoil_unknown_security, "UNKNOWN_SECURITY", "portfolio.securities[0].security_id"),
     (spoil_block_side, "MISSING_FIELD", "portfolio.securities[0].blocks[0].side"),
     (spoil_block_reason, "MISSING_FIELD", "portfolio.securities[0].blocks[0].reason"),

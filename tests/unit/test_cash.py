@@ -1,0 +1,63 @@
+"""Stage 1 where it is hard: withdrawals from positions that can only be sold whole, and proofs thousands of cuts deep."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from solver import Deposit, Holding, Pie, Plan, Portfolio, Quality, Rules, Slice, Withdrawal, plan
+from solver.bound import Cut
+from solver.cash import reachable
+from solver.certificate import covers
+from solver.problem import build_problem
+from solver.situations import Understood, understand
+
+
+def positions(count: int, most: int) -> Portfolio:
+    rng = random.Random(count)
+    leaves = (Slice(f"s{i}", rng.randint(1, 9), Holding(f"S{i}", rng.randint(most // 9, most))) for i in range(count))
+    return Portfolio(Pie(tuple(leaves)))
+
+
+@pytest.mark.parametrize("count", [20, 60])
+def test_whole_positions_only(count: int) -> None:
+    """More sums than can be listed: what ranks best in cash is still proved, and so is the plan."""
+    portfolio = positions(count, 500_000)
+    answer = plan(portfolio, Withdrawal(portfolio.value // 2), Rules(600_000))
+    assert isinstance(answer, Plan)
+    assert all(order.closes_position for order in answer.orders)
+    assert answer.certificate.quality is Quality.OPTIMAL
+
+
+def test_totals_between_which_nothing_lies() -> None:
+    """Merged totals hold more than there is, thinned ones less; both are told from exact ones."""
+    rng = random.Random(0)
+    ranges = [[(amount, amount)] for amount in (rng.randint(10**6, 10**9) for _ in range(13))]
+    exact = {0}
+    for ((amount, _),) in ranges:
+        exact |= {total + amount for total in exact}
+    merged, sure = reachable(ranges, 10**11)
+    thinned, _ = reachable(ranges, 10**11, thinned=True)
+    assert not sure
+    assert all(any(low <= total <= high for low, high in merged) for total in exact)
+    assert all(low == high and low in exact for low, high in thinned)
+    few, sure = reachable(ranges[:6], 10**11)
+    assert sure
+    assert len(few) == 2**6
+
+
+def test_a_proof_thousands_of_cuts_deep() -> None:
+    understood = understand(
+        Portfolio(Pie((Slice("a", 1, Holding("A")), Slice("b", 1, Holding("B"))))), Deposit(9_000), Rules(2)
+    )
+    assert isinstance(understood, Understood)
+    problem = build_problem(understood.situation)
+    leaf, most = int(problem.leaves[0]), int(problem.flow_max[problem.leaves[0]])
+    paths: list[tuple[Cut, ...]] = []
+    above: tuple[Cut, ...] = ()
+    for cut in range(1_500):
+        paths.append((*above, (leaf, 0, cut)))
+        above = (*above, (leaf, cut + 1, most))
+    assert covers(problem, [*paths, above])
+    assert not covers(problem, paths)
