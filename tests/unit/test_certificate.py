@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from solver import Budget, Deposit, Event, Holding, Pie, Portfolio, Rebalance, Rules, Slice, Withdrawal
+from solver import Budget, Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Rules, Slice, Withdrawal
 from solver.bound import Branch
 from solver.cash import decide_cash
-from solver.certificate import broken_rules, certify, covers, lower_bound
+from solver.certificate import allowed_gap, broken_rules, certify, covers, lower_bound, retired_excess, tracking_error
 from solver.errors import InternalError
+from solver.events import ChangedPie, TargetChange, TargetSlice
 from solver.problem import Problem, build_problem
 from solver.search import search
 from solver.situations import Understood, understand
+from tests.unit.posing import flat, posed, trades
 
 
 def account() -> Portfolio:
@@ -140,3 +144,158 @@ def test_an_unproved_stage_is_not_optimal() -> None:
     case, trades, _ = solved(Rebalance())
     assert certify(case, True, trades, ()).tracking_error > 0.05
     assert not certify(case, True, trades, ()).optimal
+
+
+# --- figures worked out by hand --------------------------------------------------------------------------------------
+
+
+EDGES = [
+    (Deposit(1_000), {"a": 300, "q": 790}, []),  # 1000 and the 90 of cash; 300 is just an order
+    (Deposit(1_000), {"b": 150, "q": 940}, ["BELOW_MINIMUM:b"]),  # buying as much as it is worth is not closing it
+    (Withdrawal(2_500), {"b": -150, "a": -2_260}, []),  # under the minimum, but whole
+    (Withdrawal(2_500), {"b": -149, "a": -2_261}, ["BELOW_MINIMUM:b"]),
+    (Withdrawal(2_500), {"c": -1_500, "old": -700, "b": -150, "a": -60}, ["BELOW_MINIMUM:a"]),
+    (Withdrawal(2_500), {"a": -300, "q": -2_110}, []),
+    (Withdrawal(2_500), {"q": -2_411}, ["FLOW_NOT_CONSERVED:"]),  # a cent too much
+    (Withdrawal(2_500), {"q": -2_409}, ["FLOW_NOT_CONSERVED:"]),  # a cent too little
+    (Rebalance(), {"a": -510, "q": 600}, []),  # 90 of cash placed
+    (Rebalance(), {"a": -510, "q": 301}, []),  # 299 left, less than an order
+    (Rebalance(), {"a": -510, "q": 300}, ["FLOW_NOT_CONSERVED:"]),  # 300 left could be placed
+    (Rebalance(), {"a": -510, "q": 601}, ["FLOW_NOT_CONSERVED:"]),  # a cent that nobody has
+]
+
+
+@pytest.mark.parametrize(("event", "of", "broken"), EDGES)
+def test_rules_are_exact_to_the_cent(event: Event, of: dict[str, int], broken: list[str]) -> None:
+    """At the edge of each rule: what just obeys it passes, what is a cent beyond is named, and nothing else is."""
+    case, _, _ = solved(event)
+    assert broken_rules(case, trades(case, of).tolist()) == broken
+
+
+def test_nothing_is_bought_below_a_retired_pie_whatever_the_arrays_say() -> None:
+    """The checker looks at the targets themselves: a domain that allowed the purchase would not get it past."""
+    old = Pie((Slice("x", 1, Holding("X", 50)),))
+    case = posed(Portfolio(Pie((Slice("A", 1, Holding("A", 100)), Slice("old", 0, old)))), Deposit(100))
+    case = replace(case, buy_max=np.full(4, 100))
+    assert broken_rules(case, trades(case, {"x": 100}).tolist()) == ["MAY_NOT_BUY:x"]
+    assert broken_rules(case, trades(case, {"A": 100}).tolist()) == []
+
+
+def test_a_pie_that_a_shallow_rebalance_leaves_alone_has_no_flow() -> None:
+    """q is worth its third of 300."""
+    q = Pie((Slice("c", 1, Holding("C", 60)), Slice("d", 1, Holding("D", 40))))
+    slices = (Slice("q", 1, q), Slice("r", 1, Holding("R", 150)), Slice("s", 1, Holding("S", 50)))
+    case = posed(Portfolio(Pie(slices)), Rebalance("", Reach.SHALLOW))
+    assert broken_rules(case, trades(case, {"r": -50, "s": 50}).tolist()) == []
+    assert broken_rules(case, trades(case, {"c": -50, "s": 50}).tolist()) == ["MAY_NOT_SELL:c", "OUTSIDE_EVENT:q"]
+
+
+def proceeds() -> Problem:
+    """100 fell inside p = {a, b} and 300 at the root, which also has r; all the rest is empty."""
+    p = Pie((Slice("a", 1, Holding("A", 0)), Slice("b", 1, Holding("B", 0)), Slice("gone", 1, Holding("GONE", 100))))
+    root = Pie((Slice("p", 1, p), Slice("r", 1, Holding("R", 0)), Slice("out", 1, Holding("OUT", 300))))
+    inner = ChangedPie("p", (TargetSlice("a", 1), TargetSlice("b", 1)))
+    return posed(Portfolio(root), TargetChange((ChangedPie("", (TargetSlice("p", 1), TargetSlice("r", 1))), inner)))
+
+
+@pytest.mark.parametrize(
+    ("of", "broken"),
+    [
+        ({"a": 100, "b": 100, "r": 200}, []),
+        ({"a": 50, "b": 50, "r": 300}, []),  # p spends its own 100 and gets nothing from above
+        ({"a": 50, "b": 49, "r": 300}, ["FLOW_NOT_CONSERVED:p"]),  # a cent of p's own is nowhere
+        ({"a": 50, "b": 49, "r": 301}, ["FLOW_NOT_CONSERVED:p", "FLOW_NOT_CONSERVED:"]),  # it went up
+        ({"a": 50, "b": 50, "r": 299}, ["FLOW_NOT_CONSERVED:"]),
+    ],
+)
+def test_proceeds_never_go_up(of: dict[str, int], broken: list[str]) -> None:
+    case = proceeds()
+    assert broken_rules(case, trades(case, of).tolist()) == broken
+
+
+def test_a_plan_is_measured_by_what_pies_get_from_above() -> None:
+    """Ideal: p gets 100, r 200. With 50 from above: p and r are 50 off 200 each, a and b 25 off 100 each.
+
+    J = 2·50²/200 + 2·25²/100 = 37.5.
+    """
+    case = proceeds()
+    found = certify(case, True, trades(case, {"a": 75, "b": 75, "r": 250}), ())
+    assert found.tracking_error == pytest.approx(37.5)
+    assert (found.cash_left, found.lower_bound, found.optimal) == (0, 0.0, False)
+    assert certify(case, True, trades(case, {"a": 100, "b": 100, "r": 200}), ()).optimal
+
+
+def test_cash_left_counts_idle_pies_and_what_is_not_placed() -> None:
+    """p keeps its 100 as cash; a rebalance to 110 each that leaves out a small C leaves 14 of 15."""
+    whole = proceeds()
+    idle = whole.leaving_idle(frozenset({whole.tree.slice_ids.index("p")}), 100)
+    assert certify(idle, True, trades(idle, {"r": 300}), ()).cash_left == 100
+    left = replace(posed(flat((1, 150), (1, 69), (1, 96), cash=15), Rebalance(), m=20), spare=19)
+    assert certify(left, True, trades(left, {"A": -40, "B": 41}), ()).cash_left == 14
+
+
+RETIRED = flat((1, 100), (1, 140), (0, 50))  # withdrawal 80: ideal 0, −30, −50; of 20: C alone, which keeps 30
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "of", "excess"), [(80, {"B": -37, "C": -43}, 7), (20, {"C": -20}, 0), (20, {"B": -2, "C": -18}, 2)]
+)
+def test_what_retired_slices_keep_is_counted(withdrawn: int, of: dict[str, int], excess: int) -> None:
+    case = posed(RETIRED, Withdrawal(withdrawn))
+    assert certify(case, True, trades(case, of), ()).retired_excess == excess
+    assert retired_excess(case, trades(case, of).tolist()) == excess
+
+
+def test_a_plan_with_more_retired_than_need_be_is_not_optimal() -> None:
+    """A and B should sell 15½ each: 16 and 16 with 49 of C is J = ρ, but the excess of 1 need not be."""
+    case = posed(flat((1, 140), (1, 140), (0, 50)), Withdrawal(81))
+    assert not certify(case, True, trades(case, {"A": -16, "B": -16, "C": -49}), ()).optimal
+    assert certify(case, True, trades(case, {"A": -15, "B": -16, "C": -50}), ()).optimal
+
+
+def test_what_a_retired_slice_has_to_keep_is_no_fault() -> None:
+    """A withdrawal of 200 would take 150 of A and 50 of B; under a minimum of 100 it takes 100 of each, the least."""
+    case = posed(flat((0, 150), (0, 150), (1, 1_000)), Withdrawal(200), m=100)
+    found = certify(case, True, trades(case, {"A": -100, "B": -100}), ())
+    assert (found.retired_excess, found.tracking_error, found.optimal) == (50, 0.0, True)
+
+
+def test_tracking_error_by_hand() -> None:
+    """Parts of cents: 34, 33, 33 of 33⅓. Slopes: one cent to a slice already 1/3 over: 1/225 + 1/75 + 2·4/9."""
+    thirds = posed(flat((1, 0), (1, 0), (1, 0)), Deposit(100))
+    assert tracking_error(thirds, [100, 34, 33, 33]) == pytest.approx((4 / 9 + 1 / 9 + 1 / 9) / (100 / 3))
+    sloped = posed(flat((3, 100), (1, 100)), Deposit(100))
+    assert tracking_error(sloped, [0, 99, 1]) == pytest.approx(1 / 225 + 1 / 75 + 8 / 9)
+
+
+def test_rounding_is_allowed_exactly_once() -> None:
+    """3 cents in two slices: 2 and 1 are ½ off 1½ each, J = ρ = ⅓. All of ρ is allowed, and nothing beyond it."""
+    case = posed(flat((1, 0), (1, 0)), Deposit(3))
+    plan = trades(case, {"A": 2, "B": 1})
+    found = certify(case, True, plan, ())
+    assert found.tracking_error == pytest.approx(1 / 3)
+    assert found.rounding_slack == pytest.approx(1 / 3)
+    assert found.optimal
+    slack = found.tracking_error / (1.0 + 1e-12)
+    assert allowed_gap(slack, found.tracking_error) == found.tracking_error
+    assert certify(replace(case, rounding_slack=slack), True, plan, ()).optimal
+    assert not certify(replace(case, rounding_slack=slack * (1.0 - 1e-12)), True, plan, ()).optimal
+
+
+def test_the_allowed_gap_is_rho_where_rho_says_something() -> None:
+    assert 0.5 <= allowed_gap(0.5, 0.5) < 0.5 + 1e-9
+    assert 1.0 <= allowed_gap(1.0, 0.0) < 1.0 + 1e-9
+    assert allowed_gap(1.5, 7.0) == pytest.approx(7e-9)
+    assert allowed_gap(0.0, 0.0) == 1e-9
+
+
+def test_a_leaf_is_split_by_what_it_can_do() -> None:
+    """A deposit: buy or rest. A withdrawal: sell or rest. A row that never trades is no case at all."""
+    buying, selling = posed(RETIRED, Deposit(100)), posed(RETIRED, Withdrawal(80))
+    assert covers(buying, [((1, 1),), ((1, 0),)])
+    assert covers(selling, [((1, -1),), ((1, 0),)])
+    assert covers(buying, [((1, 1),), ((1, 0), (2, 1)), ((1, 0), (2, 0))])
+    assert not covers(buying, [((1, 1),), ((1, 0), (2, 1))])
+    assert not covers(buying, [((1, 1), (2, 1)), ((1, 1), (2, 0)), ((1, 0), (2, 1))])
+    assert not covers(buying, [((3, 1),), ((3, 0),)])
+    assert not covers(selling, [((1, 1),), ((1, 0),)])
