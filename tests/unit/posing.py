@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from solver import Event, Holding, Pie, Portfolio, Rules, Slice
+from solver.events import ChangedPie, TargetChange, TargetSlice
 from solver.problem import Problem, build_problem
 from solver.situations import Understood, understand
 
@@ -45,3 +46,12 @@ def two_pies(cash: int = 0) -> Portfolio:
     p = Pie((Slice("a", 1, Holding("A", 150)), Slice("b", 1, Holding("B", 50))))
     q = Pie((Slice("c", 1, Holding("C", 60)), Slice("d", 1, Holding("D", 40))))
     return Portfolio(Pie((Slice("p", 1, p), Slice("q", 1, q), Slice("r", 1, Holding("R", 150)))), cash)
+
+
+def proceeds(unit: int = 1, m: int = 0) -> Problem:
+    """100 units fell inside p = {a, b} and 300 at the root, which also has r; all of these are empty."""
+    p = (Slice("a", 1, Holding("A", 0)), Slice("b", 1, Holding("B", 0)), Slice("gone", 1, Holding("GONE", 100 * unit)))
+    root = (Slice("p", 1, Pie(p)), Slice("r", 1, Holding("R", 0)), Slice("out", 1, Holding("OUT", 300 * unit)))
+    inner = ChangedPie("p", (TargetSlice("a", 1), TargetSlice("b", 1)))
+    outer = ChangedPie("", (TargetSlice("p", 1), TargetSlice("r", 1)))
+    return posed(Portfolio(Pie(root)), TargetChange((outer, inner)), m)

@@ -28,9 +28,8 @@ from solver.cents import (
     retired_excess,
     tracking_error,
 )
-from solver.events import ChangedPie, TargetChange, TargetSlice
 from solver.problem import Problem
-from tests.unit.posing import by_id, flat, posed, row, trades, two_pies
+from tests.unit.posing import by_id, flat, posed, proceeds, row, trades, two_pies
 
 SOON = 5  # seconds
 
@@ -193,21 +192,10 @@ def test_the_start_is_the_continuous_optimum(
     assert started(searching(posed(portfolio, event, m), sides)) == pytest.approx(flows, abs=1)
 
 
-def proceeds() -> Problem:
-    """100 fell inside p (a and b, empty) and 300 at the root: p should get 100 from above, r 200."""
-    p = Pie(
-        (Slice("a", 1, Holding("A", 0)), Slice("b", 1, Holding("B", 0)), Slice("gone", 1, Holding("GONE", 100 * K)))
-    )
-    root = Pie((Slice("p", 1, p), Slice("r", 1, Holding("R", 0)), Slice("out", 1, Holding("OUT", 300 * K))))
-    kept = (TargetSlice("p", 1), TargetSlice("r", 1))
-    inner = (TargetSlice("a", 1), TargetSlice("b", 1))
-    return posed(Portfolio(root), TargetChange((ChangedPie("", kept), ChangedPie("p", inner))), m=2)
-
-
 def test_the_start_counts_what_a_pie_received_itself() -> None:
     """a rests: b = 100 + t takes p's own 100 and t from above, t/100 + (t − 100)/200 = (100 − t)/200: t = 50."""
     flows = {"p": 50 * K, "b": 150 * K, "r": 250 * K}
-    assert started(searching(proceeds(), {"b": 1, "r": 1})) == pytest.approx(flows, abs=1)
+    assert started(searching(proceeds(unit=K, m=2), {"b": 1, "r": 1})) == pytest.approx(flows, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +203,7 @@ def test_the_start_counts_what_a_pie_received_itself() -> None:
 )
 def test_the_start_keeps_to_a_pies_own_interval(bound: str, least: int, flow: int) -> None:
     """Where p may take at most 40, or must take at least 70, it does; r takes what is over."""
-    problem = proceeds()
+    problem = proceeds(unit=K, m=2)
     ends = getattr(problem, bound).copy()
     ends[row(problem, "p")] = flow
     flows = {"p": flow, "b": 100 * K + flow, "r": 300 * K - flow}

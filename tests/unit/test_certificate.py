@@ -7,16 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from solver import Budget, Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Rules, Slice, Withdrawal
+from solver import Budget, Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Slice, Withdrawal
 from solver.bound import Branch
 from solver.cash import decide_cash
 from solver.certificate import allowed_gap, broken_rules, certify, covers, lower_bound, retired_excess, tracking_error
 from solver.errors import InternalError
-from solver.events import ChangedPie, TargetChange, TargetSlice
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.search import search
-from solver.situations import Understood, understand
-from tests.unit.posing import flat, posed, trades
+from tests.unit.posing import flat, posed, proceeds, trades
 
 
 def account() -> Portfolio:
@@ -30,9 +28,7 @@ def account() -> Portfolio:
 
 
 def solved(event: Event) -> tuple[Problem, np.ndarray, tuple[Branch, ...]]:
-    understood = understand(account(), event, Rules(300))
-    assert isinstance(understood, Understood)
-    case = decide_cash(build_problem(understood.situation)).cases[0]
+    case = decide_cash(posed(account(), event, m=300)).cases[0]
     outcome = search(case, Budget())
     assert outcome.incumbent is not None
     return case, outcome.incumbent.trades, outcome.branches
@@ -188,14 +184,6 @@ def test_a_pie_that_a_shallow_rebalance_leaves_alone_has_no_flow() -> None:
     case = posed(Portfolio(Pie(slices)), Rebalance("", Reach.SHALLOW))
     assert broken_rules(case, trades(case, {"r": -50, "s": 50}).tolist()) == []
     assert broken_rules(case, trades(case, {"c": -50, "s": 50}).tolist()) == ["MAY_NOT_SELL:c", "OUTSIDE_EVENT:q"]
-
-
-def proceeds() -> Problem:
-    """100 fell inside p = {a, b} and 300 at the root, which also has r; all the rest is empty."""
-    p = Pie((Slice("a", 1, Holding("A", 0)), Slice("b", 1, Holding("B", 0)), Slice("gone", 1, Holding("GONE", 100))))
-    root = Pie((Slice("p", 1, p), Slice("r", 1, Holding("R", 0)), Slice("out", 1, Holding("OUT", 300))))
-    inner = ChangedPie("p", (TargetSlice("a", 1), TargetSlice("b", 1)))
-    return posed(Portfolio(root), TargetChange((ChangedPie("", (TargetSlice("p", 1), TargetSlice("r", 1))), inner)))
 
 
 @pytest.mark.parametrize(

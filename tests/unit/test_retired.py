@@ -7,9 +7,9 @@ import pytest
 from solver import Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
 from solver.cash import decide_cash
 from solver.events import Event
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.retired import least_excess
-from solver.situations import Understood, understand
+from tests.unit.posing import posed
 
 
 def account(*retired: int, kept: int = 0) -> Portfolio:
@@ -18,9 +18,7 @@ def account(*retired: int, kept: int = 0) -> Portfolio:
 
 
 def case_of(portfolio: Portfolio, event: Event, m: int) -> Problem:
-    understood = understand(portfolio, event, Rules(m))
-    assert isinstance(understood, Understood)
-    return decide_cash(build_problem(understood.situation)).cases[0]
+    return decide_cash(posed(portfolio, event, m)).cases[0]
 
 
 @pytest.mark.parametrize(
