@@ -73,6 +73,15 @@ def test_nothing_is_bought_below_a_retired_pie() -> None:
     assert by_id(problem, problem.buy_max) == {"": 0, "A": 100, "old": 0, "x": 0, "y": 0}
 
 
+def test_nothing_is_bought_in_a_pie_that_ideally_stays_empty() -> None:
+    """All 100 go to r, for p is above its share; whatever x took in the empty c, its own term of J would not feel."""
+    p = Pie((Slice("a", 1, Holding("A", 1_000)), Slice("c", 1, Pie((Slice("x", 1, Holding("X", 0)),)))))
+    problem = posed(Portfolio(Pie((Slice("p", 1, p), Slice("r", 1, Holding("R", 0))))), Deposit(100))
+    assert by_id(problem, problem.ideal) == {"": 0, "p": 0, "a": 0, "c": 0, "x": 0, "r": 100}
+    assert by_id(problem, problem.scale) == {"": 0, "p": 550, "a": 500, "c": 500, "x": 0, "r": 550}
+    assert by_id(problem, problem.buy_max) == {"": 0, "p": 0, "a": 100, "c": 0, "x": 0, "r": 100}
+
+
 # --- a withdrawal ----------------------------------------------------------------------------------------------------
 
 RETIRED = flat((1, 100), (1, 140), (0, 50))
