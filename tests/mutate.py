@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("problem", "cents", "certificate")
+MODULES = ("problem", "cents", "certificate", "retired")
 SECONDS_OWN, SECONDS_OTHER = 30, 300  # a flipped loop may never end: a mutant that takes so long is noticed too
 FLIPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {  # an order is flipped at its edge, and the other way round
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.USub: (ast.UAdd,),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from solver import Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
@@ -35,6 +37,33 @@ def case_of(portfolio: Portfolio, event: Event, m: int) -> Problem:
 )
 def test_by_hand(retired: tuple[int, ...], kept: int, amount: int, m: int, least: int) -> None:
     assert least_excess(case_of(account(*retired, kept=kept), Withdrawal(amount), m)) == least
+
+
+@pytest.mark.parametrize(
+    ("retired", "amount", "spare", "least"),
+    [
+        ((150, 150), 200, 20, 30),  # 120 + 100
+        ((150, 150), 200, 50, 0),  # 150 + 100
+        ((50,), 100, 20, 50),  # whole or not at all, and then it would be 150 with the least order elsewhere
+        ((50,), 100, 50, 0),
+    ],
+)
+def test_cash_that_may_be_left_lets_retired_slices_sell_more(
+    retired: tuple[int, ...], amount: int, spare: int, least: int
+) -> None:
+    case = replace(case_of(account(*retired, kept=1_000), Withdrawal(amount), 100), spare=spare)
+    assert least_excess(case) == least
+
+
+def test_a_retired_pie_that_sells_nothing_is_in_nobodys_way() -> None:
+    old = Slice("old", 0, Pie((Slice("x", 1, Holding("X", 120)),)))
+    listed = account(150, 150, kept=1_000).root.slices
+    assert least_excess(case_of(Portfolio(Pie((*listed, old))), Withdrawal(200), 100)) == 50
+
+
+def test_twelve_retired_slices_are_still_looked_at() -> None:
+    """Eleven should go whole and 50 of the twelfth: an order of 100 there leaves 50 of another."""
+    assert least_excess(case_of(account(*[150] * 12, kept=1_000), Withdrawal(1_700), 100)) == 50
 
 
 def test_a_proved_excess_is_optimal() -> None:
