@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from solver import Event, Holding, Pie, Portfolio, Rules, Slice
 from solver.events import ChangedPie, TargetChange, TargetSlice
-from solver.problem import Problem, build_problem
+from solver.problem import Limits, Problem, build_problem
 from solver.situations import Understood, understand
 
 
-def posed(portfolio: Portfolio, event: Event, m: int = 0) -> Problem:
+def posed(portfolio: Portfolio, event: Event, m: int = 0, limits: Mapping[str, Limits] | None = None) -> Problem:
+    """The problem of one event; ``limits`` are those of single leaves, by slice id."""
     understood = understand(portfolio, event, Rules(m))
     assert isinstance(understood, Understood)
-    return build_problem(understood.situation)
+    situation = understood.situation
+    of_rows = {situation.tree.slice_ids.index(slice_id): limit for slice_id, limit in (limits or {}).items()}
+    return build_problem(replace(situation, limits=of_rows))
 
 
 def flat(*slices: tuple[int, int], cash: int = 0) -> Portfolio:

@@ -28,7 +28,7 @@ from solver.cents import (
     retired_excess,
     tracking_error,
 )
-from solver.problem import Problem
+from solver.problem import CLOSES, Limits, Problem
 from tests.unit.posing import by_id, flat, posed, proceeds, row, trades, two_pies
 
 SOON = 5  # seconds
@@ -135,6 +135,12 @@ def test_a_side_is_an_interval() -> None:
     }  # fmt: skip
 
 
+def test_the_sale_of_all_is_a_point_beside_that_of_a_part() -> None:
+    problem = posed(flat((1, 150), (1, 50)), Rebalance(), m=10, limits={"A": Limits(10, least=40)})
+    assert intervals(problem, {"A": -1}) == {"A": (-110, -10), "B": (0, 0)}
+    assert intervals(problem, {"A": CLOSES, "B": 1}) == {"A": (-150, -150), "B": (10, 200)}
+
+
 @pytest.mark.parametrize(("m", "sides"), [(0, {}), (1, {}), (1, {"A": 1}), (45, None)])
 def test_without_a_minimum_a_leafs_domain_is_one_interval(m: int, sides: dict[str, int] | None) -> None:
     problem = posed(flat((1, 150), (1, 50)), Rebalance(), m=m)
@@ -147,14 +153,8 @@ K = 1_000  # large amounts: a cent at a time, nobody would get there
 
 
 def nested(a: int, b: int, r: int) -> Portfolio:
-    return Portfolio(
-        Pie(
-            (
-                Slice("p", 1, Pie((Slice("a", 1, Holding("A", a)), Slice("b", 1, Holding("B", b))))),
-                Slice("r", 1, Holding("R", r)),
-            )
-        )
-    )
+    p = Pie((Slice("a", 1, Holding("A", a)), Slice("b", 1, Holding("B", b))))
+    return Portfolio(Pie((Slice("p", 1, p), Slice("r", 1, Holding("R", r)))))
 
 
 def overweight_pie() -> Portfolio:
@@ -211,10 +211,11 @@ def test_the_start_keeps_to_a_pies_own_interval(bound: str, least: int, flow: in
 
 
 def test_the_start_moves_retired_slices_freely() -> None:
-    """B rests: the retired C is felt by nobody and gives its whole 50, A the other 30."""
+    """B rests: the retired C is felt by nobody and gives all it can, A what is missing, its least order at least."""
     portfolio = flat((1, 100 * K), (1, 140 * K), (0, 50 * K))
-    problem = posed(portfolio, Withdrawal(80 * K), m=2).retired_within(0)
-    assert started(searching(problem, {"A": -1, "C": -1})) == pytest.approx({"A": -30 * K, "C": -50 * K}, abs=1)
+    for withdrawn, a, c in ((80 * K, -30 * K, -50 * K), (40 * K, -2, 2 - 40 * K)):
+        problem = posed(portfolio, Withdrawal(withdrawn), m=2)
+        assert started(searching(problem, {"A": -1, "C": -1})) == pytest.approx({"A": a, "C": c}, abs=1)
 
 
 # 300 in three thirds: ideal A −35, B +31, C +4; C rests under the minimum of 10, so up to 4 may stay as cash
@@ -270,11 +271,8 @@ def test_a_cent_given_to_a_pie_goes_to_its_neediest_leaf(start: dict[str, int]) 
 @pytest.mark.parametrize("start", [{"p": 40, "b": 40}, {"p": 2, "b": 2, "r": 38}])
 def test_a_pie_counts_what_its_leaves_cost(start: dict[str, int]) -> None:
     """a rests: as in the start above, b = 15 and r = 25."""
-    assert exchanged(searching(posed(nested(0, 0, 0), Deposit(40), m=2), {"b": 1, "r": 1}), start) == {
-        "p": 15,
-        "b": 15,
-        "r": 25,
-    }
+    search = searching(posed(nested(0, 0, 0), Deposit(40), m=2), {"b": 1, "r": 1})
+    assert exchanged(search, start) == {"p": 15, "b": 15, "r": 25}
 
 
 SMALL_CASH = flat((1, 135), (1, 69), (1, 96))

@@ -10,9 +10,21 @@ import pytest
 from solver import Budget, Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Slice, Withdrawal
 from solver.bound import Branch
 from solver.cash import decide_cash
-from solver.certificate import allowed_gap, broken_rules, certify, covers, lower_bound, retired_excess, tracking_error
+from solver.certificate import (
+    TIE,
+    _pays,
+    allowed_gap,
+    broken_rules,
+    certify,
+    covers,
+    lower_bound,
+    measure,
+    no_cent_improves,
+    retired_excess,
+    tracking_error,
+)
 from solver.errors import InternalError
-from solver.problem import Problem
+from solver.problem import Limits, Problem
 from solver.search import search
 from tests.unit.posing import flat, posed, proceeds, trades
 
@@ -257,17 +269,35 @@ def test_tracking_error_by_hand() -> None:
 
 
 def test_rounding_is_allowed_exactly_once() -> None:
-    """3 cents in two slices: 2 and 1 are ½ off 1½ each, J = ρ = ⅓. All of ρ is allowed, and nothing beyond it."""
-    case = posed(flat((1, 0), (1, 0)), Deposit(3))
-    plan = trades(case, {"A": 2, "B": 1})
+    """5 cents in two slices: 3 and 2 are ½ off 2½ each, J = ρ = ⅕. All of ρ is allowed, and nothing beyond it.
+
+    Orders of at least 2 leave a gap, so the exchange of cents proves nothing, and there is no evidence.
+    """
+    case = posed(flat((1, 0), (1, 0)), Deposit(5), m=2)
+    plan = trades(case, {"A": 3, "B": 2})
     found = certify(case, True, plan, ())
-    assert found.tracking_error == pytest.approx(1 / 3)
-    assert found.rounding_slack == pytest.approx(1 / 3)
+    assert found.tracking_error == pytest.approx(1 / 5)
+    assert found.rounding_slack == pytest.approx(1 / 5)
     assert found.optimal
     slack = found.tracking_error / (1.0 + 1e-12)
     assert allowed_gap(slack, found.tracking_error) == found.tracking_error
     assert certify(replace(case, rounding_slack=slack), True, plan, ()).optimal
     assert not certify(replace(case, rounding_slack=slack * (1.0 - 1e-12)), True, plan, ()).optimal
+
+
+def test_cents_are_asked_only_where_the_bound_falls_short() -> None:
+    """The same without a minimum: within ρ the bound stands as it is, beyond it the exchange of cents closes it.
+
+    λ = 1/20 is a little too much for either slice: LB = 5λ − 2 (3λ − 1/10) = 3/20.
+    """
+    case = posed(flat((1, 0), (1, 0)), Deposit(5))
+    plan = trades(case, {"A": 3, "B": 2})
+    slack = measure(case, plan).tracking_error / (1.0 + 1e-12)
+    evidence = (Branch((), {0: np.array([1 / 20])}),)
+    for rho, branches, bound in ((slack, (), 0), (slack * (1 - 1e-12), (), 1 / 5), (0.1, evidence, 3 / 20)):
+        found = certify(replace(case, rounding_slack=rho), True, plan, branches)
+        assert found.optimal
+        assert found.lower_bound == pytest.approx(bound)
 
 
 def test_the_allowed_gap_is_rho_where_rho_says_something() -> None:
@@ -277,13 +307,82 @@ def test_the_allowed_gap_is_rho_where_rho_says_something() -> None:
     assert allowed_gap(0.0, 0.0) == 1e-9
 
 
-def test_a_leaf_is_split_by_what_it_can_do() -> None:
-    """A deposit: buy or rest. A withdrawal: sell or rest. A row that never trades is no case at all."""
-    buying, selling = posed(RETIRED, Deposit(100)), posed(RETIRED, Withdrawal(80))
-    assert covers(buying, [((1, 1),), ((1, 0),)])
-    assert covers(selling, [((1, -1),), ((1, 0),)])
-    assert covers(buying, [((1, 1),), ((1, 0), (2, 1)), ((1, 0), (2, 0))])
-    assert not covers(buying, [((1, 1),), ((1, 0), (2, 1))])
-    assert not covers(buying, [((1, 1), (2, 1)), ((1, 1), (2, 0)), ((1, 0), (2, 1))])
-    assert not covers(buying, [((3, 1),), ((3, 0),)])
-    assert not covers(selling, [((1, 1),), ((1, 0),)])
+def test_a_leaf_is_split_into_all_that_it_can_do() -> None:
+    """A and B may buy 0 to 100, in any parts; every part of A must be split again in full, or not at all."""
+    case = posed(RETIRED, Deposit(100))
+    assert covers(case, [((1, 0, 0),), ((1, 1, 100),)])
+    assert covers(case, [((1, -5, 40),), ((1, 41, 60),), ((1, 61, 120),)])
+    assert covers(case, [((1, 0, 0),), ((1, 1, 100), (2, 0, 50)), ((1, 1, 100), (2, 51, 100))])
+    assert not covers(case, [((1, 0, 0),), ((1, 1, 100), (2, 0, 50))])
+    assert not covers(case, [((1, 0, 0),), ((1, 1, 50), (2, 0, 50)), ((1, 51, 100), (2, 51, 100))])  # halves of two
+    assert not covers(case, [((1, 0, 40),), ((1, 42, 100),)])  # 41
+    assert not covers(case, [((1, 1, 100),)])  # 0
+    assert not covers(case, [((1, 0, 99),)])
+    assert not covers(case, [((3, 0, 0),)])  # C is retired: a row that never trades is no case at all
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+LIMITED = [  # A = 100 and B = 200
+    (Deposit(100), Limits(most=150), {"A": 50, "B": 50}, []),
+    (Deposit(100), Limits(most=150), {"A": 51, "B": 49}, ["LARGEST_POSITION:A"]),
+    (Deposit(100), Limits(most=80), {"B": 100}, []),  # it may stay as large as it is
+    (Deposit(100), Limits(least=150), {"A": 50, "B": 50}, []),
+    (Deposit(100), Limits(least=150), {"A": 49, "B": 51}, ["SMALLEST_POSITION:A"]),
+    (Deposit(100), Limits(least=150), {"B": 100}, []),  # or as small
+    (Deposit(100), Limits(40), {"A": 39, "B": 61}, ["BELOW_MINIMUM:A"]),
+    (Deposit(100), Limits(no_buy=("rule",)), {"A": 50, "B": 50}, ["MAY_NOT_BUY:A", "BLOCKED:A"]),
+    (Deposit(100), Limits(no_buy=("rule",), no_sell=("rule",)), {"B": 100}, []),
+    (Withdrawal(100), Limits(no_buy=("rule",)), {"A": -100}, []),
+    (Withdrawal(100), Limits(no_sell=("rule",)), {"A": -50, "B": -50}, ["BLOCKED:A"]),
+    (Withdrawal(100), Limits(least=40), {"A": -60, "B": -40}, []),
+    (Withdrawal(100), Limits(least=40), {"A": -61, "B": -39}, ["SMALLEST_POSITION:A"]),
+    (Withdrawal(100), Limits(least=40), {"A": -100}, []),
+    (Withdrawal(100), Limits(most=40), {"B": -100}, []),
+    (Rebalance(), Limits(most=100), {}, []),
+    (Rebalance(), Limits(most=99), {}, ["LARGEST_POSITION:A"]),  # a rebalance brings it down
+    (Rebalance(), Limits(most=99, no_sell=("rule",)), {}, []),
+]
+
+
+@pytest.mark.parametrize(("event", "limit", "of", "broken"), LIMITED)
+def test_limits_are_exact_to_the_cent(event: Event, limit: Limits, of: dict[str, int], broken: list[str]) -> None:
+    case = posed(flat((1, 100), (1, 200)), event, limits={"A": limit})
+    assert broken_rules(case, trades(case, of).tolist()) == broken
+
+
+# --- the exchange of cents -------------------------------------------------------------------------------------------
+
+OVERWEIGHT = flat((3, 100), (1, 100))  # a deposit of 100 is all A's, a cent in B would cost 8/9 more than in A
+CASH = flat((1, 135), (1, 69), (1, 96))  # ideal A −35, B +31, C +4
+PARTS = flat((7, 37), (3, 30), cash=34)  # ideal A +33.7, B +0.3
+EXCHANGES = [
+    (posed(flat((1, 0), (1, 0), (1, 0)), Deposit(100)), {"A": 34, "B": 33, "C": 33}, True),  # as good as 33, 34, 33
+    (posed(flat((1, 0), (1, 0), (1, 0)), Deposit(100)), {"A": 35, "B": 33, "C": 32}, False),
+    (posed(OVERWEIGHT, Deposit(100)), {"A": 100}, True),
+    (posed(OVERWEIGHT, Deposit(100)), {"A": 99, "B": 1}, False),
+    (posed(flat((3, 100), (1, 100), (3, 100)), Deposit(100)), {"A": 50, "C": 50}, True),  # B may not be sold
+    (posed(RETIRED, Withdrawal(80)).retired_within(0), {"B": -30, "C": -50}, True),
+    (posed(RETIRED, Withdrawal(80)).retired_within(0), {"A": -3, "B": -27, "C": -50}, False),
+    (proceeds(), {"a": 100, "b": 100, "r": 200}, True),
+    (proceeds(), {"a": 101, "b": 99, "r": 200}, False),
+    (proceeds(), {"a": 99, "b": 99, "r": 202}, False),
+    (replace(posed(PARTS, Rebalance()), spare=1), {"A": 34}, True),
+    (replace(posed(PARTS, Rebalance()), spare=1), {"A": 33}, False),
+    (replace(posed(CASH, Rebalance()), spare=9), {"A": -35, "B": 31, "C": 4}, True),
+    (replace(posed(CASH, Rebalance()), spare=9), {"A": -36, "B": 30, "C": 3}, False),  # 3 left that would be welcome
+    (replace(posed(CASH, Rebalance(), limits={"C": Limits(most=96)}), spare=9), {"A": -35, "B": 31}, True),
+    (replace(posed(CASH, Rebalance(), limits={"C": Limits(most=96)}), spare=9), {"A": -33, "B": 33}, False),
+    (replace(posed(CASH, Rebalance(), limits={"C": Limits(most=96)}), spare=2), {"A": -34, "B": 32}, True),
+]
+
+
+@pytest.mark.parametrize(("case", "of", "best"), EXCHANGES)
+def test_a_plan_is_best_where_no_cent_improves_it(case: Problem, of: dict[str, int], best: bool) -> None:
+    assert no_cent_improves(case, trades(case, of)) is best
+
+
+def test_a_change_within_rounding_is_a_tie() -> None:
+    assert not _pays(0.0)
+    assert not _pays(-TIE)
+    assert _pays(-2.0 * TIE)

@@ -11,7 +11,7 @@ import pytest
 from solver import Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Slice, Withdrawal
 from solver.events import ChangedPie, TargetChange, TargetSlice
 from solver.ideal import Mode
-from solver.problem import Problem
+from solver.problem import CLOSES, SIDES, Limits, Problem
 from tests.unit.posing import by_id, flat, moving, posed, row, trades, two_pies
 
 # --- a deposit -------------------------------------------------------------------------------------------------------
@@ -284,25 +284,115 @@ def test_an_idle_pie_buys_nothing_and_receives_nothing() -> None:
 # --- what a leaf may trade -------------------------------------------------------------------------------------------
 
 MAY_TRADE = [
-    (Deposit(100), {"A": 30, "B": 70}, True),
-    (Deposit(100), {"A": 29, "B": 71}, False),
-    (Deposit(100), {"A": 100}, True),
-    (Deposit(100), {"A": 101}, False),
-    (Deposit(100), {"A": -40}, False),
-    (Deposit(100), {}, True),
-    (Withdrawal(100), {"A": -30, "B": -70}, True),
-    (Withdrawal(100), {"A": -29, "B": -71}, False),
-    (Withdrawal(100), {"A": -100}, True),
-    (Withdrawal(100), {"A": -101}, False),
-    (Withdrawal(100), {"A": 40}, False),
-    (Withdrawal(100), {}, True),
+    (Deposit(100), [{"A": 30, "B": 70}, {"A": 100}, {}], [{"A": 29, "B": 71}, {"A": 101}, {"A": -40}]),
+    (Withdrawal(100), [{"A": -30, "B": -70}, {"A": -100}, {}], [{"A": -29, "B": -71}, {"A": -101}, {"A": 40}]),
 ]
 
 
-@pytest.mark.parametrize(
-    ("event", "of", "allowed"), MAY_TRADE, ids=lambda v: "-".join(map(str, v.items())) if isinstance(v, dict) else None
-)
-def test_a_trade_lies_in_its_leafs_domain(event: Event, of: dict[str, int], allowed: bool) -> None:
+@pytest.mark.parametrize(("event", "allowed", "refused"), MAY_TRADE)
+def test_a_trade_lies_in_its_leafs_domain(
+    event: Event, allowed: list[dict[str, int]], refused: list[dict[str, int]]
+) -> None:
     """Nothing, or from the minimum of 30 to all of 100, in the event's direction."""
     problem = posed(OVERWEIGHT, event, m=30)
-    assert problem.realises(trades(problem, of)) is allowed
+    assert all(problem.realises(trades(problem, of)) for of in allowed)
+    assert not any(problem.realises(trades(problem, of)) for of in refused)
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+PAIR = flat((1, 100), (1, 200))  # A is limited, B is not; the minimum is 30
+BUYS = [
+    (Limits(30), (30, 100)),
+    (Limits(30, no_buy=("rule",)), (0, 0)),
+    (Limits(30, most=150), (30, 50)),
+    (Limits(30, most=130), (30, 30)),
+    (Limits(30, most=129), (0, 0)),
+    (Limits(30, most=90), (0, 0)),  # above it already
+    (Limits(30, least=150), (50, 100)),
+    (Limits(30, least=120), (30, 100)),
+    (Limits(30, least=200), (100, 100)),
+    (Limits(30, least=201), (0, 0)),
+]
+
+
+@pytest.mark.parametrize(("limit", "buys"), BUYS)
+def test_limits_narrow_what_may_be_bought(limit: Limits, buys: tuple[int, int]) -> None:
+    """A = 100 of a deposit of 100: at least an order and what makes the smallest position, at most the largest."""
+    problem = posed(PAIR, Deposit(100), 30, {"A": limit})
+    assert by_id(problem, problem.buy_min) == {"": 0, "A": buys[0], "B": 30}
+    assert by_id(problem, problem.buy_max) == {"": 0, "A": buys[1], "B": 100}
+    assert by_id(problem, problem.flow_max) == {"": 0, "A": buys[1], "B": 100}
+    assert moving(problem) == (["A", "B"] if buys[1] else ["B"])
+
+
+SALES = [
+    (Limits(30), (30, 100), 0),
+    (Limits(30, no_sell=("rule",)), (0, 0), 0),
+    (Limits(30, least=40), (30, 60), 100),
+    (Limits(30, least=70), (30, 30), 100),
+    (Limits(30, least=71), (0, 0), 100),
+    (Limits(30, least=120), (0, 0), 100),  # smaller than that already
+    (Limits(130), (100, 100), 0),
+    (Limits(130, least=40), (0, 0), 100),
+]
+
+
+@pytest.mark.parametrize(("limit", "sales", "closes"), SALES)
+def test_limits_narrow_what_may_be_sold(limit: Limits, sales: tuple[int, int], closes: int) -> None:
+    """Of A = 100: a part, as long as the smallest position stays, or all of it."""
+    problem = posed(PAIR, Withdrawal(100), 30, {"A": limit})
+    assert by_id(problem, problem.sell_min) == {"": 0, "A": sales[0], "B": 30}
+    assert by_id(problem, problem.sell_max) == {"": 0, "A": sales[1], "B": 200}
+    assert by_id(problem, problem.closes) == {"": 0, "A": closes, "B": 0}
+    assert by_id(problem, problem.flow_min) == {"": 0, "A": -max(sales[1], closes), "B": -200}
+    assert moving(problem) == (["A", "B"] if sales[1] or closes else ["B"])
+
+
+@pytest.mark.parametrize(
+    ("event", "limit", "most"),
+    [
+        (Rebalance(), Limits(30, most=80), -20),
+        (Rebalance(), Limits(30, most=100), 0),
+        (Rebalance(), Limits(30, most=150), 50),
+        (Rebalance(), Limits(30, most=120), 0),  # 20 would be no order
+        (Rebalance(), Limits(30, most=80, no_sell=("rule",)), 0),
+        (Withdrawal(100), Limits(30, most=80), 0),
+    ],
+)
+def test_a_rebalance_brings_down_what_is_too_large(event: Event, limit: Limits, most: int) -> None:
+    problem = posed(PAIR, event, 30, {"A": limit})
+    assert by_id(problem, problem.flow_max)["A"] == most
+
+
+def test_a_domain_is_up_to_three_ranges() -> None:
+    """A buys 50 at most and keeps 40 or nothing; B neither buys nor keeps a part; C = 0 only buys."""
+    limits = {"A": Limits(30, most=150, least=40), "B": Limits(30, no_buy=("rule",), least=190)}
+    problem = posed(flat((1, 100), (1, 200), (1, 0)), Rebalance(), 30, limits)
+    ranges = [np.transpose(ends).tolist() for ends in problem.ranges(problem.leaves)]
+    assert ranges == [
+        [[30, 50], [1, 0], [30, 300]],
+        [[-60, -30], [1, 0], [1, 0]],
+        [[-100, -100], [-200, -200], [1, 0]],
+    ]
+    assert [np.sign(of_a) for (of_a, _), *_ in ranges] == np.sign(SIDES).tolist()
+    a, b, c = problem.leaves.tolist()
+    assert problem.parts(a) == [(1, 50), (-60, -1), (-100, -61), (0, 0)]
+    assert problem.parts(b) == [(-200, -1), (0, 0)]
+    assert problem.parts(c) == [(1, 300), (0, 0)]
+    for of, sides in (({"A": -100, "B": 0, "C": 30}, [CLOSES, 0, 1]), ({"A": -60, "B": -200}, [-1, CLOSES, 0])):
+        assert problem.sides(trades(problem, of))[problem.leaves].tolist() == sides
+        assert problem.realises(trades(problem, of))
+    for of in ({"A": -61}, {"A": 51}, {"B": -199}, {"B": 30}, {"C": 29}):
+        assert not problem.realises(trades(problem, of))
+
+
+@pytest.mark.parametrize(
+    ("event", "m", "limits", "gapless"),
+    [
+        (Deposit(100), 1, {}, True), (Deposit(100), 2, {}, False), (Deposit(100), 0, {"A": Limits(least=40)}, True),
+        (Withdrawal(100), 1, {}, True), (Withdrawal(100), 2, {}, False), (Withdrawal(100), 0, {"A": Limits(least=40)}, False),
+    ],
+)  # fmt: skip
+def test_a_gap_is_a_trade_that_is_too_small(event: Event, m: int, limits: dict[str, Limits], gapless: bool) -> None:
+    assert posed(PAIR, event, m, limits).gapless is gapless
