@@ -20,7 +20,7 @@ def posed(portfolio: Portfolio, event: Event, m: int = 0, limits: Mapping[str, L
     assert isinstance(understood, Understood)
     situation = understood.situation
     of_rows = {situation.tree.slice_ids.index(slice_id): limit for slice_id, limit in (limits or {}).items()}
-    return build_problem(replace(situation, limits=of_rows))
+    return build_problem(replace(situation, limits={**situation.limits, **of_rows}))
 
 
 def flat(*slices: tuple[int, int], cash: int = 0) -> Portfolio:

@@ -323,8 +323,9 @@ def test_sides_either_sum_up_or_do_not(event: Event, m: int, sides: dict[str, in
 
 
 def test_an_empty_interval_has_no_plan() -> None:
-    """The retired C would have to keep less than nothing."""
-    assert exact_trades(posed(RETIRED, Withdrawal(80)).retired_within(-1), None) is None
+    """A = 100 may stay at 80 at most, so it can not rest, though 60 of cash would make up for it in the sum."""
+    problem = replace(posed(flat((1, 100), (1, 200)), Rebalance(), limits={"A": Limits(2, most=80)}), spare=60)
+    assert exact_trades(problem, trades(problem, {"B": -1})) is None
 
 
 def test_pies_have_no_trades_of_their_own() -> None:

@@ -9,9 +9,9 @@ import pytest
 from solver import Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
 from solver.cash import decide_cash
 from solver.events import Event
-from solver.problem import Problem
+from solver.problem import Limits, Problem
 from solver.retired import least_excess
-from tests.unit.posing import posed
+from tests.unit.posing import by_id, posed, proceeds
 
 
 def account(*retired: int, kept: int = 0) -> Portfolio:
@@ -64,6 +64,25 @@ def test_a_retired_pie_that_sells_nothing_is_in_nobodys_way() -> None:
 def test_twelve_retired_slices_are_still_looked_at() -> None:
     """Eleven should go whole and 50 of the twelfth: an order of 100 there leaves 50 of another."""
     assert least_excess(case_of(account(*[150] * 12, kept=1_000), Withdrawal(1_700), 100)) == 50
+
+
+FIXED = Limits(no_sell=("rule",))
+
+
+@pytest.mark.parametrize(("amount", "kept"), [(100, 100), (150, 150), (170, 150)])
+def test_what_may_not_be_sold_is_kept(amount: int, kept: int) -> None:
+    """The first should sell up to its 150 and may not; the second is free to sell the other 20, and keeps nothing."""
+    assert least_excess(posed(account(150, 150, kept=1_000), Withdrawal(amount), 0, {"r0": FIXED})) == kept
+
+
+def test_a_pie_goes_as_low_as_its_leaves() -> None:
+    """Of p = 90 + 30 only b may go; the retired C, which should sell 30, can not be asked to keep less than it has."""
+    p = Pie((Slice("a", 1, Holding("A", 90)), Slice("b", 1, Holding("B", 30))))
+    listed = Portfolio(Pie((Slice("p", 1, p), Slice("C", 0, Holding("C", 50)))))
+    problem = posed(listed, Withdrawal(30), 0, {"a": FIXED, "C": FIXED})
+    assert by_id(problem, problem.lowest()) == {"": 0, "p": -30, "a": 0, "b": -30, "C": 0}
+    assert by_id(problem, problem.retired_within(0).flow_max) == {"": 0, "p": 0, "a": 0, "b": 0, "C": 0}
+    assert not proceeds().lowest().any()  # nobody sells, whatever fell inside p
 
 
 def test_a_proved_excess_is_optimal() -> None:
