@@ -28,7 +28,8 @@ from solver.cents import (
     retired_excess,
     tracking_error,
 )
-from solver.problem import CLOSES, Limits, Problem
+from solver.domains import Limits
+from solver.problem import CLOSES, Problem
 from tests.unit.posing import by_id, flat, posed, proceeds, row, trades, two_pies
 
 SOON = 5  # seconds

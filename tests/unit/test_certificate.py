@@ -23,8 +23,9 @@ from solver.certificate import (
     retired_excess,
     tracking_error,
 )
+from solver.domains import Limits
 from solver.errors import InternalError
-from solver.problem import Limits, Problem
+from solver.problem import Problem
 from solver.search import search
 from tests.unit.posing import flat, posed, proceeds, trades
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from solver import Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Slice, Withdrawal
+from solver.domains import Limits
 from solver.events import ChangedPie, TargetChange, TargetSlice
 from solver.ideal import Mode
-from solver.problem import CLOSES, SIDES, Limits, Problem
+from solver.problem import CLOSES, SIDES, Problem
 from tests.unit.posing import by_id, flat, moving, posed, row, trades, two_pies
 
 # --- a deposit -------------------------------------------------------------------------------------------------------

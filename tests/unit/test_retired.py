@@ -8,8 +8,9 @@ import pytest
 
 from solver import Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
 from solver.cash import decide_cash
+from solver.domains import Limits
 from solver.events import Event
-from solver.problem import Limits, Problem
+from solver.problem import Problem
 from solver.retired import least_excess
 from tests.unit.posing import by_id, posed, proceeds
 
