@@ -13,6 +13,7 @@ from solver.domains import Limits
 from solver.events import ChangedPie, TargetChange, TargetSlice
 from solver.ideal import Mode
 from solver.problem import CLOSES, SIDES, Problem
+from solver.steps import Steps
 from tests.unit.posing import by_id, flat, moving, posed, row, trades, two_pies
 
 # --- a deposit -------------------------------------------------------------------------------------------------------
@@ -136,15 +137,6 @@ def test_a_retired_slice_keeps_its_ideal_rounded_up() -> None:
     assert by_id(problem, problem.keep) == {"": -1, "p": -1, "a": -1, "x": 30, "q": -1, "c": -1}
     assert by_id(problem, problem.ideal_whole) == {"": 0, "p": -21, "a": 0, "x": -21, "q": -21, "c": -21}
     assert by_id(problem, problem.ideal_part) == {"": 0, "p": 0.5, "a": 0, "x": 0.5, "q": 0.5, "c": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("withdrawn", "excess", "most"), [(80, 0, -50), (80, 7, -43), (20, 0, -20), (20, 30, 0), (20, 90, 0)]
-)
-def test_what_a_retired_slice_may_keep_can_be_bounded(withdrawn: int, excess: int, most: int) -> None:
-    """C = 50 ideally sells 50 of 80, or 20 of 20; every cent of excess is one it need not sell. Nobody else is bound."""
-    problem = posed(RETIRED, Withdrawal(withdrawn)).retired_within(excess)
-    assert by_id(problem, problem.flow_max) == {"": 0, "A": 0, "B": 0, "C": most}
 
 
 # --- a rebalance -----------------------------------------------------------------------------------------------------
@@ -386,6 +378,14 @@ def test_a_domain_is_up_to_three_ranges() -> None:
         assert problem.realises(trades(problem, of))
     for of in ({"A": -61}, {"A": 51}, {"B": -199}, {"B": 30}, {"C": 29}):
         assert not problem.realises(trades(problem, of))
+
+
+def test_an_order_is_in_whole_steps_and_a_sale_of_all_is_not() -> None:
+    """Whole shares of A at 25½ cents are worth 25, 51, 76, 102, …; three of them and a part are held for 100."""
+    shares = Limits(steps=Steps(51, 2), whole_steps=3)
+    problem = posed(PAIR, Rebalance(), 0, {"A": shares})
+    assert all(problem.realises(trades(problem, {"A": a})) for a in (25, 51, 102, 0, -25, -76, -100))
+    assert not any(problem.realises(trades(problem, {"A": a})) for a in (24, 26, 100, -24, -26, -75, -99))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from solver.domains import Limits
 from solver.events import Event
 from solver.problem import Problem
 from solver.retired import least_excess
-from tests.unit.posing import by_id, posed, proceeds
+from tests.unit.posing import by_id, flat, posed, proceeds
 
 
 def account(*retired: int, kept: int = 0) -> Portfolio:
@@ -74,6 +74,15 @@ FIXED = Limits(no_sell=("rule",))
 def test_what_may_not_be_sold_is_kept(amount: int, kept: int) -> None:
     """The first should sell up to its 150 and may not; the second is free to sell the other 20, and keeps nothing."""
     assert least_excess(posed(account(150, 150, kept=1_000), Withdrawal(amount), 0, {"r0": FIXED})) == kept
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "excess", "most"), [(80, 0, -50), (80, 7, -43), (20, 0, -20), (20, 30, 0), (20, 90, 0)]
+)
+def test_what_a_retired_slice_may_keep_can_be_bounded(withdrawn: int, excess: int, most: int) -> None:
+    """C = 50 ideally sells 50 of 80, or 20 of 20; every cent of excess is one it need not sell. Nobody else is bound."""
+    problem = posed(flat((1, 100), (1, 140), (0, 50)), Withdrawal(withdrawn)).retired_within(excess)
+    assert by_id(problem, problem.flow_max) == {"": 0, "A": 0, "B": 0, "C": most}
 
 
 def test_a_pie_goes_as_low_as_its_leaves() -> None:
