@@ -104,7 +104,7 @@ def _in_steps(limit: Limits, trade: int) -> bool:
     assert limit.steps is not None
     over, under = limit.steps.numerator, limit.steps.denominator
     count = -(-abs(trade) * under // over)
-    return count * over // under == abs(trade) and (trade > 0 or count <= limit.whole_steps)
+    return count * over // under == abs(trade) and trade >= -(limit.whole_steps * over // under)
 
 
 def _closed_to_buys(problem: Problem, row: int) -> bool:

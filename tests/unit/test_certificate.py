@@ -27,6 +27,7 @@ from solver.domains import Limits
 from solver.errors import InternalError
 from solver.problem import Problem
 from solver.search import search
+from solver.steps import Steps
 from tests.unit.posing import flat, posed, proceeds, trades
 
 
@@ -324,6 +325,7 @@ def test_a_leaf_is_split_into_all_that_it_can_do() -> None:
 
 # --- limits ----------------------------------------------------------------------------------------------------------
 
+SHARES = Limits(steps=Steps(51, 2), whole_steps=2)  # worth 25, 51, 76, …; two of them and a part are held
 LIMITED = [  # A = 100 and B = 200
     (Deposit(100), Limits(most=150), {"A": 50, "B": 50}, []),
     (Deposit(100), Limits(most=150), {"A": 51, "B": 49}, ["LARGEST_POSITION:A"]),
@@ -343,6 +345,12 @@ LIMITED = [  # A = 100 and B = 200
     (Rebalance(), Limits(most=100), {}, []),
     (Rebalance(), Limits(most=99), {}, ["LARGEST_POSITION:A"]),  # a rebalance brings it down
     (Rebalance(), Limits(most=99, no_sell=("rule",)), {}, []),
+    (Deposit(100), SHARES, {"A": 76, "B": 24}, []),
+    (Deposit(100), SHARES, {"A": 52, "B": 48}, ["NOT_IN_STEPS:A"]),
+    (Withdrawal(100), SHARES, {"A": -51, "B": -49}, []),
+    (Withdrawal(100), SHARES, {"A": -50, "B": -50}, ["NOT_IN_STEPS:A"]),
+    (Withdrawal(100), SHARES, {"A": -76, "B": -24}, ["NOT_IN_STEPS:A"]),  # a third is not held
+    (Withdrawal(100), SHARES, {"A": -100}, []),  # all of it, whatever it is
 ]
 
 
