@@ -104,7 +104,7 @@ def _in_steps(limit: Limits, trade: int) -> bool:
     assert limit.steps is not None
     over, under = limit.steps.numerator, limit.steps.denominator
     count = -(-abs(trade) * under // over)
-    return count * over // under == abs(trade) and (trade > 0 or count <= limit.whole_steps)
+    return count * over // under == abs(trade) and trade >= -(limit.whole_steps * over // under)
 
 
 def _closed_to_buys(problem: Problem, row: int) -> bool:
@@ -153,9 +153,10 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequenc
     held = problem.retired_within(excess)
     bound = lower_bound(held, branches)
     least = excess == 0 or excess <= least_excess(problem)
-    if error - bound > allowed_gap(found.rounding_slack, error) and no_cent_improves(held, trades):
+    gap = allowed_gap(found.rounding_slack, error)
+    if error - bound > gap and no_cent_improves(held, trades):
         bound = error
-    optimal = stage_exact and least and error - bound <= allowed_gap(found.rounding_slack, error)
+    optimal = stage_exact and least and error - bound <= gap
     return replace(found, lower_bound=min(bound, error), optimal=optimal)
 
 
@@ -173,20 +174,25 @@ def no_cent_improves(problem: Problem, trades: Ints) -> bool:
         children = problem.tree.children[row]
         if children:
             into, out = nsmallest(2, children, key=more.__getitem__), nsmallest(2, children, key=less.__getitem__)
-            if any(more[a] + less[b] < -TIE for a in into for b in out if a != b):
+            if any(_pays(more[a] + less[b]) for a in into for b in out if a != b):
                 return False
             up, down = more[into[0]], less[out[0]]
         if row != problem.event_row:
             up = up if flows[row] < problem.flow_max[row] else math.inf
             down = down if flows[row] > problem.flow_min[row] else math.inf
         scale, slope = float(problem.scale[row]), float(problem.slope[row])
-        if scale > 0 and row != problem.event_row:
+        if scale > 0:
             off = (flows[row] - int(problem.ideal_whole[row])) - float(problem.ideal_part[row])
             up, down = up + (2.0 * off + 1.0) / scale + 2.0 * slope, down + (1.0 - 2.0 * off) / scale - 2.0 * slope
         more[row], less[row] = up, down
     left = int(problem.received.sum()) - int(trades.sum())
     event = problem.event_row
-    return (left == 0 or more[event] >= -TIE) and (left == problem.spare or less[event] >= -TIE)
+    return (left == 0 or not _pays(more[event])) and (left == problem.spare or not _pays(less[event]))
+
+
+def _pays(change: float) -> bool:
+    """Whether a cent that changes J by ``change`` improves it by more than rounding could."""
+    return change < -TIE
 
 
 def measure(problem: Problem, trades: Ints) -> Findings:

@@ -278,7 +278,7 @@ def _split(situation: Situation, rows: _Rows, p: int) -> None:
             rows.mode[c] = _mode_below(situation, rows.mode[p], flow)
         else:
             rows.may_buy[c] &= rows.fed[p] and rows.mode[p] is not Mode.SELLING
-            rows.may_sell[c] = rows.mode[p] is not Mode.BUYING and rows.value[c] > 0
+            rows.may_sell[c] = rows.mode[p] is not Mode.BUYING
 
 
 def _mode_below(situation: Situation, mode: Mode, flow: int) -> Mode:

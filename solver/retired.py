@@ -33,7 +33,7 @@ def least_excess(problem: Problem) -> int:
     ``MOST_RETIRED`` retired leaves do: there it is only that.
     """
     held = problem.value + problem.lowest() - problem.keep
-    kept = int(held[(problem.keep >= 0) & (held > 0)].sum())
+    kept = int(np.maximum(held, 0)[problem.keep >= 0].sum())
     leaf = np.zeros(len(problem.value), dtype=bool)
     leaf[problem.leaves] = True
     sells = (problem.keep >= 0) & (problem.keep < problem.value)

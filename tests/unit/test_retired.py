@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from solver import Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
 from solver.cash import decide_cash
+from solver.domains import Limits
 from solver.events import Event
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.retired import least_excess
-from solver.situations import Understood, understand
+from tests.unit.posing import by_id, flat, posed, proceeds
 
 
 def account(*retired: int, kept: int = 0) -> Portfolio:
@@ -18,9 +21,7 @@ def account(*retired: int, kept: int = 0) -> Portfolio:
 
 
 def case_of(portfolio: Portfolio, event: Event, m: int) -> Problem:
-    understood = understand(portfolio, event, Rules(m))
-    assert isinstance(understood, Understood)
-    return decide_cash(build_problem(understood.situation)).cases[0]
+    return decide_cash(posed(portfolio, event, m)).cases[0]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,61 @@ def case_of(portfolio: Portfolio, event: Event, m: int) -> Problem:
 )
 def test_by_hand(retired: tuple[int, ...], kept: int, amount: int, m: int, least: int) -> None:
     assert least_excess(case_of(account(*retired, kept=kept), Withdrawal(amount), m)) == least
+
+
+@pytest.mark.parametrize(
+    ("retired", "amount", "spare", "least"),
+    [
+        ((150, 150), 200, 20, 30),  # 120 + 100
+        ((150, 150), 200, 50, 0),  # 150 + 100
+        ((50,), 100, 20, 50),  # whole or not at all, and then it would be 150 with the least order elsewhere
+        ((50,), 100, 50, 0),
+    ],
+)
+def test_cash_that_may_be_left_lets_retired_slices_sell_more(
+    retired: tuple[int, ...], amount: int, spare: int, least: int
+) -> None:
+    case = replace(case_of(account(*retired, kept=1_000), Withdrawal(amount), 100), spare=spare)
+    assert least_excess(case) == least
+
+
+def test_a_retired_pie_that_sells_nothing_is_in_nobodys_way() -> None:
+    old = Slice("old", 0, Pie((Slice("x", 1, Holding("X", 120)),)))
+    listed = account(150, 150, kept=1_000).root.slices
+    assert least_excess(case_of(Portfolio(Pie((*listed, old))), Withdrawal(200), 100)) == 50
+
+
+def test_twelve_retired_slices_are_still_looked_at() -> None:
+    """Eleven should go whole and 50 of the twelfth: an order of 100 there leaves 50 of another."""
+    assert least_excess(case_of(account(*[150] * 12, kept=1_000), Withdrawal(1_700), 100)) == 50
+
+
+FIXED = Limits(no_sell=("rule",))
+
+
+@pytest.mark.parametrize(("amount", "kept"), [(100, 100), (150, 150), (170, 150)])
+def test_what_may_not_be_sold_is_kept(amount: int, kept: int) -> None:
+    """The first should sell up to its 150 and may not; the second is free to sell the other 20, and keeps nothing."""
+    assert least_excess(posed(account(150, 150, kept=1_000), Withdrawal(amount), 0, {"r0": FIXED})) == kept
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "excess", "most"), [(80, 0, -50), (80, 7, -43), (20, 0, -20), (20, 30, 0), (20, 90, 0)]
+)
+def test_what_a_retired_slice_may_keep_can_be_bounded(withdrawn: int, excess: int, most: int) -> None:
+    """C = 50 ideally sells 50 of 80, or 20 of 20; every cent of excess is one it need not sell. Nobody else is bound."""
+    problem = posed(flat((1, 100), (1, 140), (0, 50)), Withdrawal(withdrawn)).retired_within(excess)
+    assert by_id(problem, problem.flow_max) == {"": 0, "A": 0, "B": 0, "C": most}
+
+
+def test_a_pie_goes_as_low_as_its_leaves() -> None:
+    """Of p = 90 + 30 only b may go; the retired C, which should sell 30, can not be asked to keep less than it has."""
+    p = Pie((Slice("a", 1, Holding("A", 90)), Slice("b", 1, Holding("B", 30))))
+    listed = Portfolio(Pie((Slice("p", 1, p), Slice("C", 0, Holding("C", 50)))))
+    problem = posed(listed, Withdrawal(30), 0, {"a": FIXED, "C": FIXED})
+    assert by_id(problem, problem.lowest()) == {"": 0, "p": -30, "a": 0, "b": -30, "C": 0}
+    assert by_id(problem, problem.retired_within(0).flow_max) == {"": 0, "p": 0, "a": 0, "b": 0, "C": 0}
+    assert not proceeds().lowest().any()  # nobody sells, whatever fell inside p
 
 
 def test_a_proved_excess_is_optimal() -> None:
