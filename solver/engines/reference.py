@@ -20,6 +20,8 @@ import contextlib
 import math
 import warnings
 from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -79,7 +81,8 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
     if nearest.value == math.inf:
         return Opinion(None, 0.0, excess_bound, stopped)
     bound = max(0.0, nearest.bound * statement.worth)  # J ≥ 0 needs nobody's claim
-    return Opinion(_whole_cents(problem, *statement.amounts()), bound, excess_bound, stopped)
+    trades = _whole_cents(problem, *statement.amounts(), budget)
+    return Opinion(trades, bound, excess_bound, stopped or budget.exhausted)
 
 
 def _cvxpy(problem: Problem) -> Any:
@@ -192,23 +195,24 @@ class _Statement:
         return np.asarray(self.y.value) * self.unit, low, high
 
 
-def _whole_cents(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | None:
+def _whole_cents(problem: Problem, real: Floats, low: Ints, high: Ints, budget: Budget) -> Ints | None:
     """The best whole cents within ``low`` ≤ y ≤ ``high``, starting at ``real``; ``None`` where they can not sum up."""
     flows, trades = _rounded(problem, real, low, high), np.zeros_like(problem.value)
     if flows is None:
         return None
-    trades[problem.leaves] = _exchanged(problem, flows, low, high)[problem.leaves]
+    trades[problem.leaves] = _exchanged(problem, flows, low, high, budget)[problem.leaves]
     return trades if problem.realises(trades) else None
 
 
-def _cost(problem: Problem, flows: Ints, moves: Ints) -> tuple[Ints, Floats]:
-    """What each of ``moves`` δ (a line of flows each) adds to (E, J): Σ δ_n (2 d_n + δ_n)/(w_n A°_p) + 2 s_n δ_n."""
+def _steps(problem: Problem, flows: Ints, step: int) -> tuple[Ints, Floats]:
+    """What δ = ``step`` more at each row adds to (E, J) there: δ (2 d_n + δ)/(w_n A°_p) + 2 s_n δ for J."""
+    kept, added = np.zeros_like(flows), np.zeros(len(flows))
     felt, retired = problem.scale > 0, problem.keep >= 0
-    delta, off = moves[:, felt], (flows[felt] - problem.ideal_whole[felt]) - problem.ideal_part[felt]
-    added = (delta * (2.0 * off + delta) / problem.scale[felt] + 2.0 * problem.slope[felt] * delta).sum(axis=1)
+    off = (flows[felt] - problem.ideal_whole[felt]) - problem.ideal_part[felt]
+    added[felt] = step * (2.0 * off + step) / problem.scale[felt] + 2.0 * problem.slope[felt] * step
     above = (problem.value + flows - problem.keep)[retired]
-    kept = np.maximum(0, above + moves[:, retired]) - np.maximum(0, above)
-    return kept.sum(axis=1), added
+    kept[retired] = np.maximum(0, above + step) - np.maximum(0, above)
+    return kept, added
 
 
 def _rounded(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | None:
@@ -229,28 +233,62 @@ def _rounded(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | No
     for p, rows in zip(problem.pies, problem.children, strict=True):
         missing = int(flows[p] + problem.received[p] - flows[rows].sum())
         step = 1 if missing > 0 else -1
-        unit = np.eye(len(flows), dtype=np.int64)[rows] * step
         for _ in range(abs(missing)):
             open_ = flows[rows] < high[rows] if step > 0 else flows[rows] > low[rows]
-            flows += unit[np.argmin(np.where(open_, _cost(problem, flows, unit)[1], np.inf))]
+            flows[rows[np.argmin(np.where(open_, _steps(problem, flows, step)[1][rows], np.inf))]] += step
     return flows
 
 
-def _exchanged(problem: Problem, flows: Ints, low: Ints, high: Ints) -> Ints:
+def _exchanged(problem: Problem, flows: Ints, low: Ints, high: Ints, budget: Budget) -> Ints:
     """Move money between two leaves, or a leaf and free cash, in halving steps down to a cent, until none improves."""
-    ends = np.zeros((len(problem.leaves) + 1, len(flows)), dtype=np.int64)  # rows a cent at a leaf passes; cash last
-    for path, leaf in zip(ends, problem.leaves, strict=False):
-        path[[int(leaf)] + [p for p in problem.pies if int(leaf) in problem.tree.below(p)]] = 1
     step = 1 << int(np.abs(flows).max(initial=1)).bit_length()
-    while step:
-        improved = False
-        for giver in ends:
-            moves = (ends - giver) * step
-            open_ = ((flows + moves >= low) & (flows + moves <= high)).all(axis=1)
-            kept, added = _cost(problem, flows, moves)
-            better = np.flatnonzero(open_ & ((kept < 0) | (kept == 0) & (added < -TIE * problem.rounding_slack)))
-            if len(better):
-                flows = flows + moves[min(better, key=lambda i: (kept[i], added[i]))]
-                improved = True
-        step = step if improved else step // 2
+    while step and not budget.exhausted:
+        move = _best_exchange(problem, flows, low, high, step)
+        flows, step = (flows, step // 2) if move is None else (flows + move, step)
     return flows
+
+
+def _best_exchange(problem: Problem, flows: Ints, low: Ints, high: Ints, step: int) -> Ints | None:
+    """The exchange of ``step`` that lowers (E, J) most, ``None`` where none does.
+
+    It is felt on the paths of its two leaves up to the pie where these meet. So every pie keeps the leaf below it that
+    gains ``step`` most cheaply, and the one that loses it; the cheapest of two of its slices meet there. At the event's
+    pie the cash is one slice more, under that pie's own row.
+    """
+    event, best, met = problem.event_row, (0, -TIE * problem.rounding_slack), (0, 0, 0)
+    alone = {sign: _open_steps(problem, flows, low, high, sign * step) for sign in (1, -1)}
+    ways = {sign: {row: (*cost, row) for row, cost in alone[sign].items()} for sign in (1, -1)}  # (E, J, leaf)
+    for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
+        two = {}
+        for sign, known in ways.items():
+            options = [(*known[c], c) for c in rows.tolist() if c in known]
+            own = known.pop(p, None)
+            if p == event and low[p] <= flows[p] - sign * step <= high[p]:
+                options.append((0, 0.0, event, event))
+            two[sign] = nsmallest(2, options)
+            if own and options:
+                known[p] = (own[0] + two[sign][0][0], own[1] + two[sign][0][1], two[sign][0][2])
+        for gains, loses in product(two[1], two[-1]):
+            total = (gains[0] + loses[0], gains[1] + loses[1])
+            if gains[3] != loses[3] and total < best:
+                best, met = total, (p, gains[2], loses[2])
+    return _exchange(problem, *met, step) if met[1] != met[2] else None
+
+
+def _open_steps(problem: Problem, flows: Ints, low: Ints, high: Ints, step: int) -> dict[int, tuple[int, float]]:
+    """What ``step`` more at a row alone adds to (E, J), by row, where the row has the room."""
+    kept, added = _steps(problem, flows, step)
+    open_ = np.flatnonzero((flows + step >= low) & (flows + step <= high))
+    return dict(zip(open_.tolist(), zip(kept[open_].tolist(), added[open_].tolist(), strict=True), strict=True))
+
+
+def _exchange(problem: Problem, pie: int, gains: int, loses: int, step: int) -> Ints:
+    """What the rows below ``pie`` gain as ``step`` goes from one leaf to another; of the event's row, from the cash."""
+    move = np.zeros_like(problem.value)
+    for row, amount in ((gains, step), (loses, -step)):
+        if row == problem.event_row:
+            move[row] -= amount
+        while row != pie:
+            move[row] += amount
+            row = int(problem.parent[row])
+    return move

@@ -57,6 +57,13 @@ def brute_force(problem: Problem) -> Best | None:
     return Best(frozenset(left.tolist()), int(least), float(error[excess == least].min()))
 
 
+def measured(problem: Problem, trades: list[int]) -> tuple[int, int, float]:
+    """Cash left, retired excess and J of one plan; ``trades`` by row, 0 at pies."""
+    grid = np.array([[trades[leaf] for leaf in problem.leaves.tolist()]], dtype=np.int64)
+    excess, error = _score(problem, grid)
+    return int(problem.received.sum()) - sum(trades), int(excess[0]), float(error[0])
+
+
 def _below(problem: Problem, grid: np.ndarray) -> np.ndarray:
     """Sum of the trades below every row, one plan a line."""
     tree = problem.tree
