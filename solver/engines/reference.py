@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import product
@@ -33,6 +35,7 @@ from solver.rules import Budget
 __all__ = ["Opinion", "second_opinion"]
 
 SECONDS_AT_MOST = 60.0  # where the caller sets no limit
+WATCH_SECONDS = 0.02  # between two looks at whether a run must stop
 CENT = 1e-3  # of a cent: what floating point may add to a whole number
 FEASIBLE = 1e-8  # SCIP's feasibility tolerance, in units of money; its default of 1e-6 is cents of a large flow
 CLAIM = 1e-7  # relative: what a continuous solver's tolerance takes from the optimum that it claims
@@ -97,6 +100,52 @@ def _cvxpy(problem: Problem) -> Any:
             f"the engine REFERENCE needs {missing.name}: pip install 'piewise[reference]'"
         ) from missing
     return cvxpy
+
+
+def _scip(budget: Budget) -> Any:
+    """CVXPY's SCIP, which stops as soon as ``budget`` is exhausted, and lets other threads run in the meantime.
+
+    CVXPY's own holds Python's global lock while SCIP runs: no other call of a server would be answered, and nobody
+    could cancel. Writing the cones down takes it seconds, too, where there are a thousand.
+    """
+    from cvxpy.error import SolverError
+    from cvxpy.reductions.solvers.conic_solvers.scip_conif import SCIP
+
+    class WithinBudget(SCIP):  # type: ignore[misc]  # cvxpy carries no types there
+        def name(self) -> str:
+            return "SCIP_WITHIN_BUDGET"
+
+        def add_model_soc_constr(self, **cone: Any) -> Any:
+            if budget.exhausted:
+                raise SolverError("out of time")
+            return super().add_model_soc_constr(**cone)
+
+        def _solve(self, model: Any, *rest: Any) -> Any:
+            with _watched(model, budget):
+                model.optimizeNogil()
+            model.setParam("limits/time", 0.0)  # CVXPY optimizes once more, and so only reads what was found
+            return super()._solve(model, *rest)
+
+    return WithinBudget()
+
+
+@contextlib.contextmanager
+def _watched(model: Any, budget: Budget) -> Iterator[None]:
+    """Interrupt ``model`` once ``budget`` is exhausted."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(WATCH_SECONDS):
+            if budget.exhausted:
+                model.interruptSolve()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,22 +214,22 @@ class _Statement:
         """Minimise ``objective``; a solver's error, or a status that promises nothing, is no solution."""
         program = self.cp.Problem(self.cp.Minimize(objective), self.constraints)
         claim = _Claim()  # HiGHS's QP now and then lets go of a very small bound, and reports an error: then Clarabel
-        for solver in ("HIGHS", "CLARABEL") if self.trading is None else ("SCIP",):
+        for solver in ("HIGHS", "CLARABEL") if self.trading is None else (_scip(budget),):
             seconds = min(SECONDS_AT_MOST, budget.seconds_left())
             if claim.value == math.inf and seconds > 0.0 and not budget.cancelled:
                 claim = self._run(program, solver, seconds)
         return claim
 
-    def _run(self, program: Any, solver: str, seconds: float) -> _Claim:
+    def _run(self, program: Any, solver: Any, seconds: float) -> _Claim:
         """One run within ``seconds``; CVXPY's warning that a stopped run is inaccurate is what ``optimal`` says."""
         scip = {"scip_params": {"limits/time": seconds, "numerics/feastol": FEASIBLE}}
-        options: Any = scip if solver == "SCIP" else {"time_limit": seconds}
+        options: Any = {"time_limit": seconds} if self.trading is None else scip
         with warnings.catch_warnings(action="ignore"), contextlib.suppress(self.cp.SolverError, ValueError):
             program.solve(solver=solver, **options)
         if program.status not in (self.cp.OPTIMAL, self.cp.OPTIMAL_INACCURATE) or self.y.value is None:
             return _Claim()
         optimal, value = program.status == self.cp.OPTIMAL, float(program.objective.value)
-        if solver == "SCIP":
+        if self.trading is not None:
             return _Claim(optimal, value, float(program.solver_stats.extra_stats["model"].getDualbound()))
         return _Claim(optimal, value, value - CLAIM * (1.0 + abs(value)) if optimal else -math.inf)
 
