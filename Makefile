@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/run-$(PINS)
 TEST_STAMP := $(VENV)/test-$(PINS)
 PROTO := piewise/v1/allocation.proto
 
-.PHONY: demo test serve check lint types stubs buf generate bench mutate clean
+.PHONY: demo test serve check lint types stubs buf generate bench agree mutate clean
 
 demo: $(RUN_STAMP)  ## every stated result of the seeds, and a realistic account, through a server
 	@$(BIN)/piewise demo
@@ -40,6 +40,9 @@ generate: $(TEST_STAMP)  ## write the stubs anew
 
 bench: $(TEST_STAMP)  ## medians and p99 beside their targets
 	@$(BIN)/python -m benchmarks.run
+
+agree: $(TEST_STAMP)  ## HiGHS, the reference and brute force on 5,000 generated accounts: do they come to the same?
+	@$(BIN)/python -m tests.reference.agree --cases 5000 --seed 1
 
 mutate: $(TEST_STAMP)  ## flip comparisons and signs, and see that a test notices
 	@$(BIN)/python -m tests.mutate

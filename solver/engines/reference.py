@@ -111,11 +111,11 @@ def _scip(budget: Budget) -> Any:
     from cvxpy.error import SolverError
     from cvxpy.reductions.solvers.conic_solvers.scip_conif import SCIP
 
-    class WithinBudget(SCIP):  # type: ignore[misc]  # cvxpy carries no types there
+    class WithinBudget(SCIP):
         def name(self) -> str:
             return "SCIP_WITHIN_BUDGET"
 
-        def add_model_soc_constr(self, **cone: Any) -> Any:
+        def add_model_soc_constr(self, **cone: Any) -> Any:  # type: ignore[override]  # whatever its arguments are
             if budget.exhausted:
                 raise SolverError("out of time")
             return super().add_model_soc_constr(**cone)
@@ -282,15 +282,18 @@ def _rounded(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | No
     for p, rows in zip(problem.pies, problem.children, strict=True):
         missing = int(flows[p] + problem.received[p] - flows[rows].sum())
         step = 1 if missing > 0 else -1
-        for _ in range(abs(missing)):
-            open_ = flows[rows] < high[rows] if step > 0 else flows[rows] > low[rows]
-            flows[rows[np.argmin(np.where(open_, _steps(problem, flows, step)[1][rows], np.inf))]] += step
+        while missing:  # mostly a cent a slice; much more where a solver was stopped early
+            room = high[rows] - flows[rows] if step > 0 else flows[rows] - low[rows]
+            at = int(np.argmin(np.where(room > 0, _steps(problem, flows, step)[1][rows], np.inf)))
+            cents = step * min(int(room[at]), max(1, abs(missing) // len(rows)))
+            flows[rows[at]] += cents
+            missing -= cents
     return flows
 
 
 def _exchanged(problem: Problem, flows: Ints, low: Ints, high: Ints, budget: Budget) -> Ints:
     """Move money between two leaves, or a leaf and free cash, in halving steps down to a cent, until none improves."""
-    step = 1 << int(np.abs(flows).max(initial=1)).bit_length()
+    step = 1 << int(np.maximum(np.abs(flows), np.abs(problem.ideal_whole)).max(initial=1)).bit_length()
     while step and not budget.exhausted:
         move = _best_exchange(problem, flows, low, high, step)
         flows, step = (flows, step // 2) if move is None else (flows + move, step)
