@@ -40,6 +40,7 @@ CENT = 1e-3  # of a cent: what floating point may add to a whole number
 FEASIBLE = 1e-8  # SCIP's feasibility tolerance, in units of money; its default of 1e-6 is cents of a large flow
 CLAIM = 1e-7  # relative: what a continuous solver's tolerance takes from the optimum that it claims
 TIE = 1e-9  # of ρ: a gain within it is rounding error
+NOISE = 1e-12  # of the largest cost added up: likewise, or two leaves would hand the same money to and fro for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,8 +308,10 @@ def _best_exchange(problem: Problem, flows: Ints, low: Ints, high: Ints, step: i
     gains ``step`` most cheaply, and the one that loses it; the cheapest of two of its slices meet there. At the event's
     pie the cash is one slice more, under that pie's own row.
     """
-    event, best, met = problem.event_row, (0, -TIE * problem.rounding_slack), (0, 0, 0)
+    event, met = problem.event_row, (0, 0, 0)
     alone = {sign: _open_steps(problem, flows, low, high, sign * step) for sign in (1, -1)}
+    largest = max((abs(added) for costs in alone.values() for _, added in costs.values()), default=0.0)
+    best = (0, -max(TIE * problem.rounding_slack, NOISE * largest))
     ways = {sign: {row: (*cost, row) for row, cost in alone[sign].items()} for sign in (1, -1)}  # (E, J, leaf)
     for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
         two = {}
