@@ -165,3 +165,13 @@ def test_the_picture_shows_every_plan(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(PlotUnavailable, match=r"pip install 'piewise\[plot\]'"):
         plot_comparison(request, compared(request), path)
     assert plots.INSTALL == "pip install 'piewise[plot]'"
+
+
+def test_the_picture_of_a_liquidation_shows_what_is_sold(tmp_path: Path) -> None:
+    """Every holding before or afterwards, in the account's currency."""
+    request = example("liquidation")
+    path = tmp_path / "picture.svg"
+    plot_comparison(request, compared(request), path)
+    drawn = path.read_text()
+    assert all(f"<!-- {name} -->" in drawn for name in ("A", "B", "C", "D", "E", "F", "G"))
+    assert drawn.count("<!-- USD -->") == 2
