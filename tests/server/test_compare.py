@@ -107,13 +107,24 @@ def test_an_infeasible_event_has_no_baselines(client: Client) -> None:
         ([pb.ENGINE_GREEDY_REFILL, pb.ENGINE_UNSPECIFIED], "baselines[1]", "NOT_A_BASELINE"),
         ([pb.ENGINE_GREEDY_REFILL, pb.ENGINE_GREEDY_REFILL], "baselines[1]", "NOT_A_BASELINE"),
         ([99], "baselines[0]", "NOT_A_BASELINE"),
+        ([pb.ENGINE_GREEDY_REFILL] * 1_000_000, "baselines[1]", "NOT_A_BASELINE"),
+        ([pb.ENGINE_HIGHS] * 1_000_000, "baselines[0]", "NOT_A_BASELINE"),
     ],
 )
 def test_baselines_that_are_none(client: Client, baselines: list[int], field: str, reason: str) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        client.compare(pb.CompareRequest(request=example("minimum"), baselines=baselines))
+        client.compare(pb.CompareRequest(request=example("minimum"), baselines=baselines), timeout=5.0)
     info, bad, _ = details_of(caught.value)
     assert (bad.field_violations[0].field, info.reason) == (field, reason)
+
+
+def test_a_baseline_is_no_optimum_to_compare_with(client: Client) -> None:
+    request = example("minimum")
+    request.options.engine = pb.ENGINE_GREEDY_REFILL
+    with pytest.raises(grpc.RpcError) as caught:
+        client.compare(pb.CompareRequest(request=request))
+    info, bad, _ = details_of(caught.value)
+    assert (bad.field_violations[0].field, info.reason) == ("request.options.engine", "IS_A_BASELINE")
 
 
 def test_faults_of_the_request_by_their_path(client: Client) -> None:
@@ -175,3 +186,9 @@ def test_the_picture_of_a_liquidation_shows_what_is_sold(tmp_path: Path) -> None
     drawn = path.read_text()
     assert all(f"<!-- {name} -->" in drawn for name in ("A", "B", "C", "D", "E", "F", "G"))
     assert drawn.count("<!-- USD -->") == 2
+
+
+def test_the_worst_of_equals_is_the_first_listed() -> None:
+    flat = Portfolio(Pie((Slice("a", 1, Holding("A", 200)), Slice("b", 1, Holding("B", 0)))))
+    response = compared(plan_request(flat, Deposit(0)))
+    assert (response.score.worst_ratio, response.score.worst_slice) == (2.0, "a")
