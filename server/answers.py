@@ -136,9 +136,12 @@ def _baselines(wanted: pb.CompareRequest) -> tuple[Engine, ...]:
         Violation(
             f"baselines[{i}]", "NOT_A_BASELINE", f"is {engine}; give GREEDY_TOGETHER, _SEQUENTIAL or _REFILL, each once"
         )
-        for i, engine in enumerate(wanted.baselines)
+        for i, engine in enumerate(wanted.baselines[: len(BASELINES) + 1])  # of more, one of the first is at fault
         if ENGINES.get(engine) not in BASELINES or engine in wanted.baselines[:i]
     ]
+    if ENGINES[wanted.request.options.engine] in BASELINES:  # every ratio would be to something that is no optimum
+        told = "is a baseline; what the baselines are compared with is AUTO's plan, HIGHS's or REFERENCE's"
+        violations.append(Violation("options.engine", "IS_A_BASELINE", told))
     if violations:
         raise InvalidRequest(tuple(violations))
     return tuple(ENGINES[engine] for engine in wanted.baselines) or BASELINES

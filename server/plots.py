@@ -19,7 +19,7 @@ class PlotUnavailable(Exception):
 
 
 def plot_comparison(request: pb.PlanRequest, response: pb.CompareResponse, path: Path) -> None:
-    """Write the picture of ``response`` (view NODES or FULL) to ``path``: PNG, SVG or PDF, by its ending.
+    """Write the picture of ``response`` (view FULL) to ``path``: PNG, SVG or PDF, by its ending.
 
     Left, each holding's value before, beside what its targets make it of the portfolio afterwards; right, what the
     ideal, the optimum and the baselines trade. Holdings from top to bottom in listed order.
@@ -58,10 +58,10 @@ def plot_comparison(request: pb.PlanRequest, response: pb.CompareResponse, path:
     left.set_yticks(rows, [node.slice_id for node in drawn])
     left.invert_yaxis()
     left.set(title="where it stands", xlabel=code)
-    right.set(title="what is traded" + (", minimum dotted" if request.rules.min_trade > 1 else ""), xlabel=unit)
+    right.set(title="what is traded" + (", minimum dotted" if request.rules.min_trade > 1 else ""), xlabel=code)
     for axes in (left, right):
-        axes.legend(fontsize="small")
         axes.grid(axis="x", linewidth=0.3)
+    figure.legend(loc="outside lower center", ncols=3 + len(plans), fontsize="small")  # beside the bars, not over them
     try:
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:
@@ -69,11 +69,10 @@ def plot_comparison(request: pb.PlanRequest, response: pb.CompareResponse, path:
 
 
 def _target_shares(request: pb.PlanRequest, response: pb.PlanResponse) -> dict[str, float]:
-    """Each holding's target as a share of the portfolio: the product of its weights."""
-    after = response.plan.portfolio_after
+    """Each holding's target as a share of the portfolio: the product of its weights; 0 for what is liquidated."""
     shares: dict[str, float] = {}
-    stack = [(after.root if after.HasField("root") else request.portfolio.root, 1.0)]
-    while stack:
+    stack = [(response.plan.portfolio_after.root, 1.0), (request.portfolio.root, 0.0)]
+    while stack:  # what was there before first, so that what it is afterwards has the last word
         pie, share = stack.pop()
         total = sum(child.target_weight for child in pie.slices)
         for child in pie.slices:

@@ -76,7 +76,8 @@ def print_comparison(console: Console, request: pb.PlanRequest, response: pb.Com
         table.add_row(name, *_scored(tried.score, code, ratio, tried.shortfall, tried.orders_killed), ", ".join(rules))
     console.print(table)
     console.print(
-        "tracking error above the ideal's, in minor units; its ratio where the optimum's is more than rounding"
+        "tracking error above the ideal's, in minor units; its ratio where the optimum's is more than rounding."
+        " What is left as cash or retired ranks before it"
     )
 
 

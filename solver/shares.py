@@ -21,7 +21,7 @@ from solver.ideal import Mode, level_key, split_pie
 from solver.problem import Problem
 from solver.tree import Tree
 
-__all__ = ["Book", "Effort", "Split", "in_sequence", "in_turn", "scaled", "shared", "together"]
+__all__ = ["Book", "Effort", "Split", "in_sequence", "in_turn", "levelled", "scaled", "shared", "together"]
 
 Split = Callable[[Mode, int, Sequence[int], Sequence[int]], list[int]]  # mode, M_p, k_c, V_c -> y_c
 
@@ -77,6 +77,13 @@ class Book:
     def small(self, leaf: int, flow: int) -> bool:
         """Whether ``flow`` is an order that may not be placed: under m, and not a whole position sold."""
         return 0 < abs(flow) < self.m and -flow != self.value[leaf]
+
+    def may_go(self, leaf: int, flow: int) -> bool:
+        """Whether ``leaf`` may trade in that direction, and has as much to sell."""
+        mode = self.mode[self.tree.parent[leaf]]
+        if flow > 0:
+            return self.buy_max[leaf] > 0 and mode is not Mode.SELLING
+        return mode in (Mode.SELLING, Mode.REBALANCING) and -flow <= self.value[leaf]
 
     def received_below(self, room: Sequence[int]) -> list[int]:
         """R summed over every pie and the pies below it that still have room."""
@@ -157,6 +164,53 @@ def shared(book: Book, split: Split, room: list[int] | None = None, effort: Effo
             money -= sum(fixed.values())
             slices = [c for c in slices if c not in fixed] if fixed else []
     return flows
+
+
+def levelled(book: Book, room: Sequence[int], came_to: dict[int, int], effort: Effort) -> list[int]:
+    """y of every row, ``together`` among the rows with ``room``, buys and sells at once.
+
+    Pies in ``came_to`` have their y from there; nothing sells more than there is. With ``effort`` leaves that come to
+    at least half of m, or are retired, are raised to m, the largest first, and the other slices share what is left.
+    """
+    flows, open_ = [0] * len(book.value), book.sums(room)
+    for p in book.pies:
+        money, mode = flows[p] + book.received[p], book.mode[p]
+        if mode is Mode.BUYING and book.retired[p]:
+            continue
+        slices = [c for c in book.tree.children[p] if open_[c]]
+        fixed = {c: came_to[c] for c in slices if c in came_to}
+        while slices:
+            for c, flow in fixed.items():
+                flows[c] = flow
+            money -= sum(fixed.values())
+            slices = [c for c in slices if c not in fixed]
+            shares = _shares_left(book, mode, money, slices)
+            fixed = {c: -book.value[c] for c, share in zip(slices, shares, strict=True) if -share > book.value[c]}
+            if effort and not fixed:
+                fixed = _raised(book, slices, shares)
+            if not fixed:
+                for c, share in zip(slices, shares, strict=True):
+                    flows[c] = share
+                break
+    return flows
+
+
+def _shares_left(book: Book, mode: Mode, money: int, slices: Sequence[int]) -> list[int]:
+    """``together``, and nothing where ``slices`` can not take such ``money``: what is over stays over."""
+    weights, values = [book.tree.weight[c] for c in slices], [book.value[c] for c in slices]
+    if mode is Mode.SELLING:
+        return together(mode, max(money, -sum(values)), weights, values) if money < 0 else [0] * len(slices)
+    if not any(weights):
+        return [-value if mode is Mode.REBALANCING else 0 for value in values]
+    return together(mode, money, weights, values) if money > 0 or mode is Mode.REBALANCING else [0] * len(slices)
+
+
+def _raised(book: Book, slices: Sequence[int], shares: Sequence[int]) -> dict[int, int]:
+    """The largest of the leaves under m that are nearer to m than to nothing, an eighth at once, as orders of m."""
+    sized = [(abs(share), c, share) for c, share in zip(slices, shares, strict=True) if not book.tree.children[c]]
+    near = [s for s in sized if book.small(s[1], s[2]) and (2 * s[0] >= book.m or book.retired[s[1]])]
+    near.sort(key=lambda s: (-s[0], s[1]))
+    return {c: book.m if share > 0 else -min(book.m, book.value[c]) for _, c, share in near[: 1 + len(near) // 8]}
 
 
 def scaled(book: Book, money: int, wants: list[int], room: list[int], effort: Effort = Effort.NONE) -> list[int]:

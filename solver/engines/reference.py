@@ -18,8 +18,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,10 +35,12 @@ from solver.rules import Budget
 __all__ = ["Opinion", "second_opinion"]
 
 SECONDS_AT_MOST = 60.0  # where the caller sets no limit
+WATCH_SECONDS = 0.02  # between two looks at whether a run must stop
 CENT = 1e-3  # of a cent: what floating point may add to a whole number
 FEASIBLE = 1e-8  # SCIP's feasibility tolerance, in units of money; its default of 1e-6 is cents of a large flow
 CLAIM = 1e-7  # relative: what a continuous solver's tolerance takes from the optimum that it claims
 TIE = 1e-9  # of ρ: a gain within it is rounding error
+NOISE = 1e-12  # of the largest cost added up: likewise, or two leaves would hand the same money to and fro for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
     if nearest.value == math.inf:
         return Opinion(None, 0.0, excess_bound, stopped)
     bound = max(0.0, nearest.bound * statement.worth)  # J ≥ 0 needs nobody's claim
-    return Opinion(_whole_cents(problem, *statement.amounts()), bound, excess_bound, stopped)
+    trades = _whole_cents(problem, *statement.amounts(), budget)
+    return Opinion(trades, bound, excess_bound, stopped or budget.exhausted)
 
 
 def _cvxpy(problem: Problem) -> Any:
@@ -94,6 +101,52 @@ def _cvxpy(problem: Problem) -> Any:
             f"the engine REFERENCE needs {missing.name}: pip install 'piewise[reference]'"
         ) from missing
     return cvxpy
+
+
+def _scip(budget: Budget) -> Any:
+    """CVXPY's SCIP, which stops as soon as ``budget`` is exhausted, and lets other threads run in the meantime.
+
+    CVXPY's own holds Python's global lock while SCIP runs: no other call of a server would be answered, and nobody
+    could cancel. Writing the cones down takes it seconds, too, where there are a thousand.
+    """
+    from cvxpy.error import SolverError
+    from cvxpy.reductions.solvers.conic_solvers.scip_conif import SCIP
+
+    class WithinBudget(SCIP):
+        def name(self) -> str:
+            return "SCIP_WITHIN_BUDGET"
+
+        def add_model_soc_constr(self, **cone: Any) -> Any:  # type: ignore[override]  # whatever its arguments are
+            if budget.exhausted:
+                raise SolverError("out of time")
+            return super().add_model_soc_constr(**cone)
+
+        def _solve(self, model: Any, *rest: Any) -> Any:
+            with _watched(model, budget):
+                model.optimizeNogil()
+            model.setParam("limits/time", 0.0)  # CVXPY optimizes once more, and so only reads what was found
+            return super()._solve(model, *rest)
+
+    return WithinBudget()
+
+
+@contextlib.contextmanager
+def _watched(model: Any, budget: Budget) -> Iterator[None]:
+    """Interrupt ``model`` once ``budget`` is exhausted."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(WATCH_SECONDS):
+            if budget.exhausted:
+                model.interruptSolve()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,22 +215,22 @@ class _Statement:
         """Minimise ``objective``; a solver's error, or a status that promises nothing, is no solution."""
         program = self.cp.Problem(self.cp.Minimize(objective), self.constraints)
         claim = _Claim()  # HiGHS's QP now and then lets go of a very small bound, and reports an error: then Clarabel
-        for solver in ("HIGHS", "CLARABEL") if self.trading is None else ("SCIP",):
+        for solver in ("HIGHS", "CLARABEL") if self.trading is None else (_scip(budget),):
             seconds = min(SECONDS_AT_MOST, budget.seconds_left())
             if claim.value == math.inf and seconds > 0.0 and not budget.cancelled:
                 claim = self._run(program, solver, seconds)
         return claim
 
-    def _run(self, program: Any, solver: str, seconds: float) -> _Claim:
+    def _run(self, program: Any, solver: Any, seconds: float) -> _Claim:
         """One run within ``seconds``; CVXPY's warning that a stopped run is inaccurate is what ``optimal`` says."""
         scip = {"scip_params": {"limits/time": seconds, "numerics/feastol": FEASIBLE}}
-        options: Any = scip if solver == "SCIP" else {"time_limit": seconds}
+        options: Any = {"time_limit": seconds} if self.trading is None else scip
         with warnings.catch_warnings(action="ignore"), contextlib.suppress(self.cp.SolverError, ValueError):
             program.solve(solver=solver, **options)
         if program.status not in (self.cp.OPTIMAL, self.cp.OPTIMAL_INACCURATE) or self.y.value is None:
             return _Claim()
         optimal, value = program.status == self.cp.OPTIMAL, float(program.objective.value)
-        if solver == "SCIP":
+        if self.trading is not None:
             return _Claim(optimal, value, float(program.solver_stats.extra_stats["model"].getDualbound()))
         return _Claim(optimal, value, value - CLAIM * (1.0 + abs(value)) if optimal else -math.inf)
 
@@ -192,23 +245,24 @@ class _Statement:
         return np.asarray(self.y.value) * self.unit, low, high
 
 
-def _whole_cents(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | None:
+def _whole_cents(problem: Problem, real: Floats, low: Ints, high: Ints, budget: Budget) -> Ints | None:
     """The best whole cents within ``low`` ≤ y ≤ ``high``, starting at ``real``; ``None`` where they can not sum up."""
     flows, trades = _rounded(problem, real, low, high), np.zeros_like(problem.value)
     if flows is None:
         return None
-    trades[problem.leaves] = _exchanged(problem, flows, low, high)[problem.leaves]
+    trades[problem.leaves] = _exchanged(problem, flows, low, high, budget)[problem.leaves]
     return trades if problem.realises(trades) else None
 
 
-def _cost(problem: Problem, flows: Ints, moves: Ints) -> tuple[Ints, Floats]:
-    """What each of ``moves`` δ (a line of flows each) adds to (E, J): Σ δ_n (2 d_n + δ_n)/(w_n A°_p) + 2 s_n δ_n."""
+def _steps(problem: Problem, flows: Ints, step: int) -> tuple[Ints, Floats]:
+    """What δ = ``step`` more at each row adds to (E, J) there: δ (2 d_n + δ)/(w_n A°_p) + 2 s_n δ for J."""
+    kept, added = np.zeros_like(flows), np.zeros(len(flows))
     felt, retired = problem.scale > 0, problem.keep >= 0
-    delta, off = moves[:, felt], (flows[felt] - problem.ideal_whole[felt]) - problem.ideal_part[felt]
-    added = (delta * (2.0 * off + delta) / problem.scale[felt] + 2.0 * problem.slope[felt] * delta).sum(axis=1)
+    off = (flows[felt] - problem.ideal_whole[felt]) - problem.ideal_part[felt]
+    added[felt] = step * (2.0 * off + step) / problem.scale[felt] + 2.0 * problem.slope[felt] * step
     above = (problem.value + flows - problem.keep)[retired]
-    kept = np.maximum(0, above + moves[:, retired]) - np.maximum(0, above)
-    return kept.sum(axis=1), added
+    kept[retired] = np.maximum(0, above + step) - np.maximum(0, above)
+    return kept, added
 
 
 def _rounded(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | None:
@@ -229,28 +283,67 @@ def _rounded(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | No
     for p, rows in zip(problem.pies, problem.children, strict=True):
         missing = int(flows[p] + problem.received[p] - flows[rows].sum())
         step = 1 if missing > 0 else -1
-        unit = np.eye(len(flows), dtype=np.int64)[rows] * step
-        for _ in range(abs(missing)):
-            open_ = flows[rows] < high[rows] if step > 0 else flows[rows] > low[rows]
-            flows += unit[np.argmin(np.where(open_, _cost(problem, flows, unit)[1], np.inf))]
+        while missing:  # mostly a cent a slice; much more where a solver was stopped early
+            room = high[rows] - flows[rows] if step > 0 else flows[rows] - low[rows]
+            at = int(np.argmin(np.where(room > 0, _steps(problem, flows, step)[1][rows], np.inf)))
+            cents = step * min(int(room[at]), max(1, abs(missing) // len(rows)))
+            flows[rows[at]] += cents
+            missing -= cents
     return flows
 
 
-def _exchanged(problem: Problem, flows: Ints, low: Ints, high: Ints) -> Ints:
+def _exchanged(problem: Problem, flows: Ints, low: Ints, high: Ints, budget: Budget) -> Ints:
     """Move money between two leaves, or a leaf and free cash, in halving steps down to a cent, until none improves."""
-    ends = np.zeros((len(problem.leaves) + 1, len(flows)), dtype=np.int64)  # rows a cent at a leaf passes; cash last
-    for path, leaf in zip(ends, problem.leaves, strict=False):
-        path[[int(leaf)] + [p for p in problem.pies if int(leaf) in problem.tree.below(p)]] = 1
-    step = 1 << int(np.abs(flows).max(initial=1)).bit_length()
-    while step:
-        improved = False
-        for giver in ends:
-            moves = (ends - giver) * step
-            open_ = ((flows + moves >= low) & (flows + moves <= high)).all(axis=1)
-            kept, added = _cost(problem, flows, moves)
-            better = np.flatnonzero(open_ & ((kept < 0) | (kept == 0) & (added < -TIE * problem.rounding_slack)))
-            if len(better):
-                flows = flows + moves[min(better, key=lambda i: (kept[i], added[i]))]
-                improved = True
-        step = step if improved else step // 2
+    step = 1 << int(np.maximum(np.abs(flows), np.abs(problem.ideal_whole)).max(initial=1)).bit_length()
+    while step and not budget.exhausted:
+        move = _best_exchange(problem, flows, low, high, step)
+        flows, step = (flows, step // 2) if move is None else (flows + move, step)
     return flows
+
+
+def _best_exchange(problem: Problem, flows: Ints, low: Ints, high: Ints, step: int) -> Ints | None:
+    """The exchange of ``step`` that lowers (E, J) most, ``None`` where none does.
+
+    It is felt on the paths of its two leaves up to the pie where these meet. So every pie keeps the leaf below it that
+    gains ``step`` most cheaply, and the one that loses it; the cheapest of two of its slices meet there. At the event's
+    pie the cash is one slice more, under that pie's own row.
+    """
+    event, met = problem.event_row, (0, 0, 0)
+    alone = {sign: _open_steps(problem, flows, low, high, sign * step) for sign in (1, -1)}
+    largest = max((abs(added) for costs in alone.values() for _, added in costs.values()), default=0.0)
+    best = (0, -max(TIE * problem.rounding_slack, NOISE * largest))
+    ways = {sign: {row: (*cost, row) for row, cost in alone[sign].items()} for sign in (1, -1)}  # (E, J, leaf)
+    for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
+        two = {}
+        for sign, known in ways.items():
+            options = [(*known[c], c) for c in rows.tolist() if c in known]
+            own = known.pop(p, None)
+            if p == event and low[p] <= flows[p] - sign * step <= high[p]:
+                options.append((0, 0.0, event, event))
+            two[sign] = nsmallest(2, options)
+            if own and options:
+                known[p] = (own[0] + two[sign][0][0], own[1] + two[sign][0][1], two[sign][0][2])
+        for gains, loses in product(two[1], two[-1]):
+            total = (gains[0] + loses[0], gains[1] + loses[1])
+            if gains[3] != loses[3] and total < best:
+                best, met = total, (p, gains[2], loses[2])
+    return _exchange(problem, *met, step) if met[1] != met[2] else None
+
+
+def _open_steps(problem: Problem, flows: Ints, low: Ints, high: Ints, step: int) -> dict[int, tuple[int, float]]:
+    """What ``step`` more at a row alone adds to (E, J), by row, where the row has the room."""
+    kept, added = _steps(problem, flows, step)
+    open_ = np.flatnonzero((flows + step >= low) & (flows + step <= high))
+    return dict(zip(open_.tolist(), zip(kept[open_].tolist(), added[open_].tolist(), strict=True), strict=True))
+
+
+def _exchange(problem: Problem, pie: int, gains: int, loses: int, step: int) -> Ints:
+    """What the rows below ``pie`` gain as ``step`` goes from one leaf to another; of the event's row, from the cash."""
+    move = np.zeros_like(problem.value)
+    for row, amount in ((gains, step), (loses, -step)):
+        if row == problem.event_row:
+            move[row] -= amount
+        while row != pie:
+            move[row] += amount
+            row = int(problem.parent[row])
+    return move

@@ -48,7 +48,7 @@ def test_the_optimum_and_every_baseline(client: Client) -> None:
         assert tried.tracking_error == tried.score.tracking_error == tried.plan.certificate.tracking_error
         assert tried.ratio == pytest.approx(tried.tracking_error / best)
         assert tried.score.orders == len(tried.plan.orders)
-        assert tried.score.cash_left == tried.plan.cash.after > 0 or tried.ratio > 1
+        assert tried.score.cash_left == tried.plan.cash.after > 0 or tried.ratio >= 1
 
 
 def test_killed_orders_are_counted_and_their_cash_is_left() -> None:
@@ -107,13 +107,24 @@ def test_an_infeasible_event_has_no_baselines(client: Client) -> None:
         ([pb.ENGINE_GREEDY_REFILL, pb.ENGINE_UNSPECIFIED], "baselines[1]", "NOT_A_BASELINE"),
         ([pb.ENGINE_GREEDY_REFILL, pb.ENGINE_GREEDY_REFILL], "baselines[1]", "NOT_A_BASELINE"),
         ([99], "baselines[0]", "NOT_A_BASELINE"),
+        ([pb.ENGINE_GREEDY_REFILL] * 1_000_000, "baselines[1]", "NOT_A_BASELINE"),
+        ([pb.ENGINE_HIGHS] * 1_000_000, "baselines[0]", "NOT_A_BASELINE"),
     ],
 )
 def test_baselines_that_are_none(client: Client, baselines: list[int], field: str, reason: str) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        client.compare(pb.CompareRequest(request=example("minimum"), baselines=baselines))
+        client.compare(pb.CompareRequest(request=example("minimum"), baselines=baselines), timeout=5.0)
     info, bad, _ = details_of(caught.value)
     assert (bad.field_violations[0].field, info.reason) == (field, reason)
+
+
+def test_a_baseline_is_no_optimum_to_compare_with(client: Client) -> None:
+    request = example("minimum")
+    request.options.engine = pb.ENGINE_GREEDY_REFILL
+    with pytest.raises(grpc.RpcError) as caught:
+        client.compare(pb.CompareRequest(request=request))
+    info, bad, _ = details_of(caught.value)
+    assert (bad.field_violations[0].field, info.reason) == ("request.options.engine", "IS_A_BASELINE")
 
 
 def test_faults_of_the_request_by_their_path(client: Client) -> None:
@@ -165,3 +176,22 @@ def test_the_picture_shows_every_plan(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(PlotUnavailable, match=r"pip install 'piewise\[plot\]'"):
         plot_comparison(request, compared(request), path)
     assert plots.INSTALL == "pip install 'piewise[plot]'"
+
+
+def test_the_picture_of_a_liquidation_shows_what_is_sold(tmp_path: Path) -> None:
+    """Every holding before or afterwards, in the account's currency."""
+    request = example("liquidation")
+    path = tmp_path / "picture.svg"
+    plot_comparison(request, compared(request), path)
+    drawn = path.read_text()
+    assert all(f"<!-- {name} -->" in drawn for name in ("A", "B", "C", "D", "E", "F", "G"))
+    assert drawn.count("<!-- USD -->") == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "worst"), [((200, 0), (2.0, "a")), ((300, 300, 0), (0.0, "c")), ((0, 300, 300), (0.0, "a"))]
+)
+def test_the_worst_is_the_first_of_those_furthest_from_one(values: tuple[int, ...], worst: tuple[float, str]) -> None:
+    slices = (Slice(name, 1, Holding(name.upper(), value)) for name, value in zip("abc", values, strict=False))
+    score = compared(plan_request(Portfolio(Pie(tuple(slices))), Deposit(0))).score
+    assert (score.worst_ratio, score.worst_slice) == worst

@@ -64,6 +64,7 @@ DEPOSITS = [  # portfolio, amount, m, rule, trades, killed
     (THREE, 60, 20, TOGETHER, {"c": 45}, 1),
     (THREE, 60, 20, SEQUENTIAL, {"c": 50}, 1),
     (THREE, 60, 20, REFILL, {"b": 20, "c": 40}, 0),  # 15 is nearer to 20 than to nothing, and c can spare 5
+    (flat(a=20, b=15, c=30, d=25, e=20), 10, 3, REFILL, {"a": 3, "b": 7}, 1),  # raise a alone; then e is nearer to 0
     (THREE, 60, 40, REFILL, {"c": 60}, 1),  # 60 is one order of 40, not two
     (THREE, 60, 61, REFILL, {}, 2),
     (flat(a=0, b=0, c=0), 100, 0, TOGETHER, {"a": 34, "b": 33, "c": 33}, 0),  # the odd cent to the earlier listed
@@ -86,7 +87,7 @@ NESTED_DEPOSITS = [
     (NESTED, 100, 0, TOGETHER, {"a": 50, "b": 25, "c": 25}, 0),
     (NESTED, 100, 0, SEQUENTIAL, {"a": 50, "b": 25, "c": 25}, 0),
     (NESTED, 100, 30, TOGETHER, {"a": 50}, 2),
-    (NESTED, 100, 30, REFILL, {"a": 50, "b": 50}, 1),  # what c can not place stays in its pie
+    (NESTED, 100, 30, REFILL, {"a": 40, "b": 30, "c": 30}, 0),  # 25 each is nearer to 30 than to nothing: p keeps 60
     (NESTED, 40, 30, REFILL, {"a": 40}, 2),  # 20 of either: one order, to the earlier listed
     (tree(leaf("a", 0, 4), p=(leaf("b", 0), leaf("c", 0))), 50, 20, REFILL, {"a": 30, "b": 20}, 1),  # the pie is raised
     (tree(leaf("a", 0), leaf("old", 0, 0), p=(leaf("b", 0), leaf("c", 0, 0))), 60, 0, TOGETHER, {"a": 30, "b": 30}, 0),
@@ -146,7 +147,7 @@ REBALANCES = [
     (FOUR, DEEP, 0, REFILL, {"a": -30, "b": -20, "c": 20, "d": 30}, 0),
     (FOUR, DEEP, 25, TOGETHER, {"a": -30}, 3),  # the 30 are shared 12 : 18, and neither is an order
     (FOUR, DEEP, 25, SEQUENTIAL, {"a": -30, "d": 30}, 2),
-    (FOUR, DEEP, 25, REFILL, {"a": -25, "b": -25, "c": 25, "d": 25}, 0),
+    (FOUR, DEEP, 25, REFILL, {"a": -30, "b": -25, "c": 25, "d": 30}, 0),  # a and d share what b and c leave: one level
     (flat(a=50, b=30, c=10), DEEP, 25, TOGETHER, {}, 2),
     (flat(a=50, b=30, c=10), DEEP, 25, REFILL, {"a": -25, "c": 25}, 0),  # 20 is nearer to 25 than to nothing
     (flat(cash=8, a=12, b=12), DEEP, 5, TOGETHER, {}, 2),
