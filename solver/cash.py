@@ -113,7 +113,7 @@ def _within_limits(problem: Problem) -> tuple[Problem, int]:
         if over:
             problem, beyond = _less(problem, p, over), beyond + over
         room[p] = int(room[children].sum()) - (own - over)
-    return replace(problem, idle_cash=0), beyond
+    return (replace(problem, idle_cash=0) if beyond else problem), beyond
 
 
 def _placeable(problem: Problem, window: int) -> tuple[Problem, bool]:

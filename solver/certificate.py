@@ -66,7 +66,7 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
             broken.append(f"NOT_AN_INTEGER:{tree.slice_ids[row]}")
         elif trade and (tree.children[row] or row not in inside):
             broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
-        elif row in inside and not tree.children[row]:
+        elif (trade or row in problem.situation.limits) and row in inside and not tree.children[row]:
             broken += [f"{rule}:{tree.slice_ids[row]}" for rule in _broken_by_leaf(problem, row, int(trade))]
     flows, loose = _flows(problem, trades)
     broken += [f"FLOW_NOT_CONSERVED:{tree.slice_ids[p]}" for p in loose]

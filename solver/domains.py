@@ -11,10 +11,11 @@ ends are such amounts; a sale of all has the value of what is held, whatever the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from solver.steps import Steps
 
-__all__ = ["Domain", "Limits", "domain"]
+__all__ = ["Domain", "Limits", "domain", "unlimited"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,12 @@ class Limits:
     least: int = 0
     steps: Steps | None = None
     whole_steps: int = 0
+
+
+@lru_cache(maxsize=64)
+def unlimited(min_trade: int) -> Limits:
+    """The limits of a security that has no rules of its own."""
+    return Limits(min_trade)
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.domains import Limits, domain
+from solver.domains import Limits, domain, unlimited
 from solver.events import Reach
 from solver.ideal import Mode, split_pie
 from solver.steps import Steps
@@ -57,7 +57,7 @@ class Situation:
 
     def limit(self, row: int) -> Limits:
         """The limits of the leaf ``row``."""
-        return self.limits.get(row) or Limits(self.min_trade)
+        return self.limits.get(row) or unlimited(self.min_trade)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,7 +199,7 @@ class Problem:
     def leaving_idle(self, idle: frozenset[int], cash: int) -> Problem:
         """The same problem with the pies ``idle`` buying nothing; ``cash`` is what stays with them."""
         if not idle:
-            return replace(self, idle_cash=cash)
+            return self if cash == self.idle_cash else replace(self, idle_cash=cash)
         rows = np.array(sorted({r for p in idle for r in self.tree.below(p)}), dtype=np.intp)
         changed: dict[str, Any] = {}
         for name in ("received", "buy_min", "buy_max", "flow_max"):
@@ -336,15 +336,23 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
 
 
 def _domains(situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], money: int) -> dict[str, Ints]:
-    """The arrays of all leaves' domains by name; 0 at pies."""
-    names = ("buy_min", "buy_max", "sell_min", "sell_max", "closes", "flow_max")
-    arrays: dict[str, Ints] = {name: np.zeros(len(is_leaf), dtype=np.int64) for name in names}
-    for row in np.flatnonzero(is_leaf).tolist():
+    """The arrays of all leaves' domains by name; 0 at pies. Without limits they are ``domain``'s first lines."""
+    m, value = max(situation.min_trade, 1), np.array(rows.value, dtype=np.int64)
+    buys = np.array(rows.may_buy) & is_leaf & (m <= money)
+    sold = np.where(np.array(rows.may_sell) & is_leaf, value, 0)
+    arrays: dict[str, Ints] = {
+        "buy_min": np.where(buys, m, 0),
+        "buy_max": np.where(buys, money, 0),
+        "sell_min": np.minimum(sold, m),  # m, or the whole position where it is worth less
+        "sell_max": sold,
+        "closes": np.zeros_like(value),
+        "flow_max": np.where(buys, money, 0),
+    }
+    for row, limit in situation.limits.items():
         balances = rows.mode[situation.tree.parent[row]] is Mode.REBALANCING
-        may = rows.may_buy[row], rows.may_sell[row]
-        one = domain(situation.limit(row), rows.value[row], money, *may, balances)
-        for name in names:
-            arrays[name][row] = getattr(one, name)
+        one = domain(limit, rows.value[row], money, rows.may_buy[row], rows.may_sell[row], balances)
+        for name, array in arrays.items():
+            array[row] = getattr(one, name)
     return arrays
 
 

@@ -247,7 +247,7 @@ def _portfolio_after(
         security = listed.get(old.security_id)
         steps = security.steps(portfolio.currency_code) if security else None
         if security is None or steps is None or (old.quantity_nanos is None and old.security_id not in moved):
-            return replace(old, value=after[row])
+            return Holding(old.security_id, after[row], old.quantity_nanos)
         side, traded = moved.get(old.security_id, (Side.BUY, 0))
         quantity = (old.quantity_nanos or 0) + (1 if side is Side.BUY else -1) * (traded or 0)
         worth = Steps.of(security.price_micros or 0, 1, minor_digits(portfolio.currency_code)).amount(quantity)
