@@ -54,6 +54,8 @@ def decide_cash(problem: Problem) -> CashStage:
     if mode is Mode.SELLING:
         return _withdrawal(problem)
     problem, beyond = _within_limits(problem)
+    problem, lost = _in_steps(problem)
+    beyond += lost
     window = _smallest_order(problem) - 1 if problem.steps else 0
     best = _placements(problem, problem.event_row)
     within = [(cash, idle) for need, cash, idle in best if need == 0]
@@ -64,7 +66,7 @@ def decide_cash(problem: Problem) -> CashStage:
         cases[i], sure = _placeable(case, window)
         exact &= sure
     least = min(case.idle_cash for case in cases)
-    return CashStage(tuple(case for case in cases if case.idle_cash == least), exact)
+    return CashStage(tuple(case for case in cases if case.idle_cash == least), exact and not lost)
 
 
 def _rebalance(problem: Problem) -> CashStage:
@@ -114,6 +116,36 @@ def _within_limits(problem: Problem) -> tuple[Problem, int]:
             problem, beyond = _less(problem, p, over), beyond + over
         room[p] = int(room[children].sum()) - (own - over)
     return (replace(problem, idle_cash=0) if beyond else problem), beyond
+
+
+def _in_steps(problem: Problem) -> tuple[Problem, int]:
+    """Without what no order in whole steps can take of the money that fell inside nested pies; how much that is.
+
+    Of the totals that steps make there the greatest is taken: none less is looked at, so this is no proof.
+    """
+    lost = 0
+    for p in reversed(problem.pies):
+        money = int(problem.received[p])
+        if not problem.steps or p == problem.event_row or not money:
+            continue
+        inside = problem.tree.below(p)
+        leaves = [c for c in problem.leaves.tolist() if c in inside and problem.buy_max[c] > 0]
+        sums, _ = reachable([_purchases(problem, c, money) for c in leaves], money, thinned=True)
+        left = money - max(min(high, money) for low, high in sums if low <= money)
+        if left:
+            problem, lost = _less(problem, p, left), lost + left
+    return (replace(problem, idle_cash=0) if lost else problem), lost
+
+
+def _purchases(problem: Problem, leaf: int, money: int) -> Intervals:
+    """What ``leaf`` may buy for ``money``: a range, or the amounts of its steps, so many that they are still listed."""
+    least, most = int(problem.buy_min[leaf]), min(int(problem.buy_max[leaf]), money)
+    steps = problem.steps.get(leaf)
+    if steps is None:
+        return [(least, most)] if least <= most else []
+    counts = range(steps.reaching(least), steps.within(most) + 1)
+    thinned = counts[:: max(1, len(counts) // MIN_INTERVALS)]
+    return [(steps.amount(k),) * 2 for k in thinned]
 
 
 def _placeable(problem: Problem, window: int) -> tuple[Problem, bool]:
