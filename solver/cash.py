@@ -39,13 +39,17 @@ def decide_cash(problem: Problem) -> CashStage:
 
     Deposit, liquidation: Σ r_p least, r_p > 0 only where the leaves below p buy nothing more.
     Withdrawal: r = 0 where that closes no position under m that the ideal keeps, else 0 ≤ r ≤ r_min + m.
-    Rebalance: 0 ≤ r < m, or the least r where the limits leave more than that.
+    Rebalance: 0 ≤ r < m, or the least r where the limits leave more than that; at each of several pies as alone.
+    Pies that rebalance beside one of the first two: what that would leave, and at the root anything up to it.
     """
-    mode = problem.situation.mode
+    mode, rebalanced = problem.situation.mode, problem.situation.rebalanced
     if mode is Mode.REBALANCING:
         return _rebalance(problem)
+    if mode is Mode.NOTHING and rebalanced:
+        return _side_by_side(problem)
     if mode is Mode.SELLING:
         return _withdrawal(problem)
+    original = problem
     problem, beyond = _within_limits(problem)
     best = _placements(problem, problem.event_row)
     within = [(cash, idle) for need, cash, idle in best if need == 0]
@@ -56,21 +60,68 @@ def decide_cash(problem: Problem) -> CashStage:
         cases[i], sure = _placeable(case)
         exact &= sure
     least = min(case.idle_cash for case in cases)
+    at_root_alone = not any(row != problem.event_row for row in problem.situation.received)
+    if rebalanced and at_root_alone:  # what purchases alone can not place may be placed with the help of sales
+        return CashStage((replace(original, spare=least),), exact)
     return CashStage(tuple(case for case in cases if case.idle_cash == least), exact)
 
 
 def _rebalance(problem: Problem) -> CashStage:
     """What stays even where every leaf buys all that it may ranks first; below m everything ranks equal."""
-    leaves = problem.leaves
+    money, exact = int(problem.received.sum()), True
+    if money < 0:  # a withdrawal with it has to be paid
+        least, exact = _least_surplus(problem, money)
+    else:
+        least = max(0, money - int(_most(problem, problem.leaves).sum()))
+    window = max(0, problem.min_trade - 1)
+    if least <= window:
+        return CashStage((replace(problem, spare=window),), exact)
+    return CashStage((_less(problem, problem.event_row, least),), exact)
+
+
+def _most(problem: Problem, leaves: np.ndarray) -> np.ndarray:
+    """The greatest trade of each of ``leaves``; negative where it has to sell."""
     most = np.where(problem.flow_max[leaves] >= 0, 0, np.iinfo(np.int64).min)
     for low, high in problem.ranges(leaves):
         high = np.minimum(high, problem.flow_max[leaves])
         most = np.where(low <= high, np.maximum(most, high), most)
-    least = max(0, int(problem.received.sum()) - int(most.sum()))
-    window = max(0, problem.min_trade - 1)
-    if least <= window:
-        return CashStage((replace(problem, spare=window),), True)
-    return CashStage((_less(problem, problem.event_row, least),), True)
+    return most
+
+
+def _least_surplus(problem: Problem, money: int) -> tuple[int, bool]:
+    """The least that sales less purchases raise beyond −``money``; each leaf is counted from its greatest sale."""
+    ranges, start = [], 0
+    for c in problem.leaves.tolist():
+        parts = [(int(low[0]), int(high[0])) for low, high in problem.ranges(np.array([c]))] + [(0, 0)]
+        parts = [(low, min(high, int(problem.flow_max[c]))) for low, high in parts]
+        parts = [(low, high) for low, high in parts if low <= high]
+        lowest = min(low for low, _ in parts)
+        ranges.append([(low - lowest, high - lowest) for low, high in parts])
+        start += lowest
+    sums, exact = reachable(ranges, money - start)
+    return money - start - max(min(high, money - start) for low, high in sums if low <= money - start), exact
+
+
+def _side_by_side(problem: Problem) -> CashStage:
+    """Several pies rebalance and nothing else does: what each leaves, as it would alone, goes up and is cash."""
+    tree, window = problem.tree, max(0, problem.min_trade - 1)
+    flow_min, spare = problem.flow_min.copy(), 0
+    for p in problem.situation.rebalanced:
+        if problem.mode[tree.parent[p]] is not Mode.NOTHING or not problem.leaves_cash(p):
+            continue  # it lies inside another of them
+        below = tree.below(p)
+        leaves = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
+        least = max(0, int(problem.received[p]) - int(_most(problem, leaves).sum()))
+        if least > window:
+            problem = _less(problem, p, least)
+            continue
+        spare += window
+        row = p
+        while row != problem.event_row:
+            flow_min[row] -= window
+            row = tree.parent[row]
+    flow_min.setflags(write=False)
+    return CashStage((replace(problem, flow_min=flow_min, spare=spare),), True)
 
 
 def _less(problem: Problem, p: int, cash: int) -> Problem:

@@ -71,6 +71,8 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     broken += [f"FLOW_NOT_CONSERVED:{tree.slice_ids[p]}" for p in loose]
     for row in inside:
         if tree.children[row] and problem.mode[row] is Mode.NOTHING and flows[row]:
+            if flows[row] < 0 and problem.situation.rebalanced and problem.leaves_cash(row):
+                continue  # cash left by pies inside it that rebalance
             broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
     return broken
 
@@ -91,20 +93,24 @@ def _broken_by_leaf(problem: Problem, row: int, trade: int) -> Iterator[str]:
     if trade and 0 < after < limit.least:
         yield "SMALLEST_POSITION"
     if limit.most is not None and after > limit.most:
-        may_sell = mode is Mode.REBALANCING and not limit.no_sell
-        if trade > 0 or may_sell:
+        pie = problem.tree.parent[row]
+        must_sell = mode is Mode.REBALANCING and problem.leaves_cash(pie) and not limit.no_sell
+        if trade > 0 or must_sell:
             yield "LARGEST_POSITION"
 
 
 def _closed_to_buys(problem: Problem, row: int) -> bool:
     """Whether nothing may be bought at ``row``: retired, inside a retired slice, in an idle pie, or worth no target."""
-    tree = problem.tree
-    if problem.buy_max[row] == 0:
-        return True
-    while row != problem.event_row:
-        if tree.weight[row] == 0:
+    return problem.buy_max[row] == 0 or _retired(problem, row)
+
+
+def _retired(problem: Problem, row: int) -> bool:
+    """Whether ``row``, or a pie around it up to one that is asked to rebalance, has target 0."""
+    start = row
+    while row != problem.event_row and (row == start or row not in problem.situation.rebalanced):
+        if problem.tree.weight[row] == 0:
             return True
-        row = tree.parent[row]
+        row = problem.tree.parent[row]
     return False
 
 
@@ -126,7 +132,22 @@ def _flows(problem: Problem, trades: Sequence[int]) -> tuple[list[int], list[int
         elif problem.situation.mode is Mode.BUYING and flows[p] < 0:
             loose.append(p)
             flows[p] = 0  # r_p > 0: what stays there as cash comes from nobody above
+        elif p in problem.situation.rebalanced and not _given(problem, p, flows[p]):
+            loose.append(p)
     return flows, loose
+
+
+def _given(problem: Problem, p: int, flow: int) -> bool:
+    """Whether a pie that rebalances by itself may get ``flow`` from its parent, or give it.
+
+    A retired one gets nothing. Where nothing happens above, it gives less than m that it could not place.
+    """
+    above = problem.mode[problem.tree.parent[p]]
+    if flow > 0:
+        return above in (Mode.BUYING, Mode.REBALANCING) and not _retired(problem, p)
+    if above is Mode.NOTHING:
+        return -flow < max(1, problem.min_trade) and (flow == 0 or problem.leaves_cash(p))
+    return flow == 0 or above in (Mode.SELLING, Mode.REBALANCING)
 
 
 def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequence[Branch]) -> Findings:
