@@ -54,6 +54,8 @@ def search(problem: Problem, budget: Budget) -> Outcome:
         if found is None:
             outcome.stopped = True
             return outcome
+        if problem.situation.rebalanced and _anywhere(problem, int(found.sum()), outcome, budget):
+            return outcome
         held = problem.retired_within(found)
         start = outcome.incumbent = start_plan(held)
         proposal = _proposal(held, start, budget, NODES_FIRST)
@@ -61,6 +63,22 @@ def search(problem: Problem, budget: Budget) -> Outcome:
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
     return outcome
+
+
+def _anywhere(problem: Problem, excess: int, outcome: Outcome, budget: Budget) -> bool:
+    """Search with every retired row free to keep all of ``excess``; whether the best plan then keeps no more in sum.
+
+    Where pies go their own ways which of them keeps it makes a difference; ``outcome`` is as it was if this fails.
+    """
+    held = problem.retired_within(excess)
+    start = outcome.incumbent = start_plan(held)
+    _rounds(held, _proposal(held, start, budget, NODES_FIRST), outcome, budget)
+    if outcome.incumbent is not None:
+        outcome.excess = retired_excess(problem, outcome.incumbent.flows)
+        if outcome.excess <= excess:
+            return True
+    outcome.incumbent, outcome.branches, outcome.engine_bound, outcome.stopped = None, (), 0.0, False
+    return False
 
 
 def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: Budget) -> None:

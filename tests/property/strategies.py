@@ -143,12 +143,18 @@ def any_accounts(draw: st.DrawFn, most_value: int, most_leaves: int) -> Account:
 def ruled_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) -> tuple[Portfolio, Event, Rules]:
     """An account and an event under any combination of the rules of single securities and of cash."""
     portfolio, event, m = draw(any_accounts(most_value, most_leaves))
-    held = sorted({name for name in flatten(portfolio).security_ids if name})
-    some = draw(st.lists(st.sampled_from(held), min_size=1, max_size=3, unique=True))
-    securities = tuple(draw(_securities(name, most_value)) for name in some)
+    securities = draw(securities_of(portfolio, most_value))
     cash = st.integers(0, most_value // 2)
     rules = Rules(m, draw(st.one_of(st.just(0), cash)), draw(st.one_of(st.none(), st.none(), cash)))
     return replace(portfolio, securities=securities), event, rules
+
+
+@st.composite
+def securities_of(draw: st.DrawFn, portfolio: Portfolio, most_value: int) -> tuple[Security, ...]:
+    """Rules of one to three of the account's securities."""
+    held = sorted({name for name in flatten(portfolio).security_ids if name})
+    some = draw(st.lists(st.sampled_from(held), min_size=1, max_size=3, unique=True))
+    return tuple(draw(_securities(name, most_value)) for name in some)
 
 
 @st.composite
