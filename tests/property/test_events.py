@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from solver import (
-    Deposit,
     Engine,
     Infeasible,
     Plan,
-    Portfolio,
     Quality,
-    Reach,
-    Rebalance,
-    Rules,
-    Side,
-    TargetChange,
-    Withdrawal,
     plan,
 )
 from solver.cash import decide_cash
-from solver.certificate import broken_rules
 from solver.ideal import Mode
 from solver.problem import Problem, build_problem
 from solver.situations import Understood, understand
-from tests.property.several import Several, several, side_by_side
+from tests.property.several import Several, several
 from tests.reference.brute_force import brute_force
 
 HEALTHY = list(HealthCheck)
