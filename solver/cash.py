@@ -68,11 +68,7 @@ def decide_cash(problem: Problem) -> CashStage:
 
 def _rebalance(problem: Problem) -> CashStage:
     """What stays even where every leaf buys all that it may ranks first; below m everything ranks equal."""
-    money, exact = int(problem.received.sum()), True
-    if money < 0:  # a withdrawal with it has to be paid
-        least, exact = _least_surplus(problem, money)
-    else:
-        least = max(0, money - int(_most(problem, problem.leaves).sum()))
+    least, exact = _least_left(problem, problem.leaves, int(problem.received.sum()))
     window = max(0, problem.min_trade - 1)
     if least <= window:
         return CashStage((replace(problem, spare=window),), exact)
@@ -88,10 +84,16 @@ def _most(problem: Problem, leaves: np.ndarray) -> np.ndarray:
     return most
 
 
-def _least_surplus(problem: Problem, money: int) -> tuple[int, bool]:
-    """The least that sales less purchases raise beyond −``money``; each leaf is counted from its greatest sale."""
+def _least_left(problem: Problem, leaves: np.ndarray, money: int) -> tuple[int, bool]:
+    """The least of ``money`` that the trades of ``leaves`` leave, and whether that is exact.
+
+    Where no order need be more than m they come within m of every sum up to the greatest. Elsewhere, and where a
+    withdrawal has to be paid, all sums are looked at, each leaf's trade counted from its greatest sale.
+    """
+    if money >= 0 and problem.order_size <= max(1, problem.min_trade):
+        return max(0, money - int(_most(problem, leaves).sum())), True
     ranges, start = [], 0
-    for c in problem.leaves.tolist():
+    for c in leaves.tolist():
         parts = [(int(low[0]), int(high[0])) for low, high in problem.ranges(np.array([c]))] + [(0, 0)]
         parts = [(low, min(high, int(problem.flow_max[c]))) for low, high in parts]
         parts = [(low, high) for low, high in parts if low <= high]
@@ -105,13 +107,14 @@ def _least_surplus(problem: Problem, money: int) -> tuple[int, bool]:
 def _side_by_side(problem: Problem) -> CashStage:
     """Several pies rebalance and nothing else does: what each leaves, as it would alone, goes up and is cash."""
     tree, window = problem.tree, max(0, problem.min_trade - 1)
-    flow_min, spare = problem.flow_min.copy(), 0
+    flow_min, spare, exact = problem.flow_min.copy(), 0, True
     for p in problem.situation.rebalanced:
         if problem.mode[tree.parent[p]] is not Mode.NOTHING or not problem.leaves_cash(p):
             continue  # it lies inside another of them
         below = tree.below(p)
         leaves = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
-        least = max(0, int(problem.received[p]) - int(_most(problem, leaves).sum()))
+        least, sure = _least_left(problem, leaves, int(problem.received[p]))
+        exact &= sure
         if least > window:
             problem = _less(problem, p, least)
             continue
@@ -121,7 +124,7 @@ def _side_by_side(problem: Problem) -> CashStage:
             flow_min[row] -= window
             row = tree.parent[row]
     flow_min.setflags(write=False)
-    return CashStage((replace(problem, flow_min=flow_min, spare=spare),), True)
+    return CashStage((replace(problem, flow_min=flow_min, spare=spare),), exact)
 
 
 def _less(problem: Problem, p: int, cash: int) -> Problem:

@@ -54,7 +54,7 @@ def search(problem: Problem, budget: Budget) -> Outcome:
         if found is None:
             outcome.stopped = True
             return outcome
-        if problem.situation.rebalanced and _anywhere(problem, int(found.sum()), outcome, budget):
+        if _anywhere(problem, int(found.sum()), outcome, budget):
             return outcome
         held = problem.retired_within(found)
         start = outcome.incumbent = start_plan(held)
@@ -68,7 +68,7 @@ def search(problem: Problem, budget: Budget) -> Outcome:
 def _anywhere(problem: Problem, excess: int, outcome: Outcome, budget: Budget) -> bool:
     """Search with every retired row free to keep all of ``excess``; whether the best plan then keeps no more in sum.
 
-    Where pies go their own ways which of them keeps it makes a difference; ``outcome`` is as it was if this fails.
+    Which of them keeps it makes a difference to J; ``outcome`` is as it was if this fails.
     """
     held = problem.retired_within(excess)
     start = outcome.incumbent = start_plan(held)
