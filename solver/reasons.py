@@ -29,7 +29,7 @@ from solver.events import Deposit
 from solver.ideal import Mode
 from solver.plan import Reason, ReasonCode
 from solver.problem import Ints, Problem
-from solver.sentences import forms
+from solver.sentences import Form, forms, spent_form
 from solver.situations import Understood
 from solver.targets import Liquidated
 
@@ -43,8 +43,16 @@ def explained(problem: Problem, trades: Ints, flows: Ints, understood: Understoo
 
 def explained_liquidation(sold: Liquidated, understood: Understood) -> tuple[Reason, ...]:
     """The reason of a holding that the event sold whole."""
-    told, _ = forms(understood.portfolio.currency_code)
-    return (told[ReasonCode.LIQUIDATED].filled([sold.value]),)
+    return (_liquidated_form(understood).filled([sold.value]),)
+
+
+def _liquidated_form(understood: Understood) -> Form:
+    """Whether the proceeds stay in the pies that lost them, or another event takes some of them."""
+    tree, code = understood.situation.tree, understood.portfolio.currency_code
+    fell = understood.changed.received if understood.changed else {}
+    at_root = 0 in understood.rebalanced
+    kept = {tree.slice_ids[row]: amount for row, amount in understood.funds.proceeds.items()}
+    return spent_form(code) if at_root or kept != fell else forms(code)[0][ReasonCode.LIQUIDATED]
 
 
 class _Explainer:
@@ -96,7 +104,7 @@ class _Explainer:
         return found
 
     def _told(self, row: int, code: ReasonCode) -> Reason:
-        form = self.forms[code]
+        form = self.forms[code] if code is not ReasonCode.LIQUIDATED else _liquidated_form(self.understood)
         if form.plain:
             return form.plain
         if code is ReasonCode.BELOW_MINIMUM and abs(self.ideal[row]) >= self._minimum(row):

@@ -24,6 +24,7 @@ from solver import (
     Side,
     TargetChange,
     Withdrawal,
+    available,
     compare,
     plan,
 )
@@ -208,3 +209,18 @@ def test_baselines_plan_several_events_too(account: Several) -> None:
             assert tried.shortfall >= 0
             for order in tried.plan.orders:
                 assert sum(part.amount for part in order.parts) == order.amount
+
+
+@pytest.mark.skipif(not available(Engine.REFERENCE), reason="the extra 'reference' is not installed")
+@settings(max_examples=60, deadline=None, suppress_health_check=HEALTHY)
+@given(several(2_000, 6))
+def test_a_second_opinion(account: Several) -> None:
+    """The problem as CVXPY states it has the same optimum, whichever way its pies go."""
+    ours, theirs = plan(*account), plan(*account, Engine.REFERENCE)
+    if isinstance(ours, Infeasible) or isinstance(theirs, Infeasible):
+        return
+    a, b = ours.certificate, theirs.certificate
+    if a.quality is Quality.OPTIMAL:
+        assert a.retired_excess <= b.retired_excess
+        if a.retired_excess == b.retired_excess:
+            assert a.tracking_error <= b.tracking_error + a.rounding_slack + 1e-6 * max(1.0, b.tracking_error)
