@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from solver.ideal import Mode
+from solver.modes import retired
 from solver.problem import Problem
 
 __all__ = ["CashStage", "Intervals", "decide_cash", "reachable", "sales"]
@@ -50,7 +52,7 @@ def decide_cash(problem: Problem) -> CashStage:
     if mode is Mode.SELLING:
         return _withdrawal(problem)
     original = problem
-    problem, beyond = _within_limits(problem)
+    problem, beyond = _within_limits(_by_purchases(problem))
     best = _placements(problem, problem.event_row)
     within = [(cash, idle) for need, cash, idle in best if need == 0]
     least = min(cash for cash, _ in within)
@@ -63,7 +65,30 @@ def decide_cash(problem: Problem) -> CashStage:
     at_root_alone = not any(row != problem.event_row for row in problem.situation.received)
     if rebalanced and at_root_alone:  # what purchases alone can not place may be placed with the help of sales
         return CashStage((replace(original, spare=least),), exact)
-    return CashStage(tuple(case for case in cases if case.idle_cash == least), exact)
+    return CashStage(tuple(_with_sales(original, case) for case in cases if case.idle_cash == least), exact)
+
+
+def _by_purchases(problem: Problem) -> Problem:
+    """As if no pie rebalanced: a retired one, which then has its own money to spend, buys nothing."""
+    tree, asked = problem.tree, problem.situation.rebalanced
+    shut = {row for p in asked if retired(tree, problem.event_row, asked, p) for row in tree.below(p)}
+    return _with(problem, shut, {"buy_min": 0, "buy_max": 0})
+
+
+def _with_sales(problem: Problem, case: Problem) -> Problem:
+    """``case``, with the pies that rebalance buying again from what they sell themselves."""
+    inside = {row for p in problem.situation.rebalanced for row in problem.tree.below(p) if row != p}
+    return _with(case, inside, {name: getattr(problem, name) for name in ("buy_min", "buy_max", "flow_max")})
+
+
+def _with(problem: Problem, rows: set[int], arrays: dict[str, Any]) -> Problem:
+    """The same problem with these arrays, or numbers, at ``rows``."""
+    inside = np.isin(np.arange(len(problem.value)), sorted(rows))
+    changed: dict[str, Any] = {}
+    for name, values in arrays.items() if rows else ():
+        changed[name] = np.where(inside, values, getattr(problem, name))
+        changed[name].setflags(write=False)
+    return replace(problem, **changed)
 
 
 def _rebalance(problem: Problem) -> CashStage:

@@ -21,6 +21,7 @@ import numpy as np
 from solver.bound import Branch, Cut, TreeBound
 from solver.errors import InternalError
 from solver.ideal import Mode
+from solver.modes import retired
 from solver.problem import Ints, Problem
 from solver.retired import least_excess
 
@@ -105,13 +106,7 @@ def _closed_to_buys(problem: Problem, row: int) -> bool:
 
 
 def _retired(problem: Problem, row: int) -> bool:
-    """Whether ``row``, or a pie around it up to one that is asked to rebalance, has target 0."""
-    start = row
-    while row != problem.event_row and (row == start or row not in problem.situation.rebalanced):
-        if problem.tree.weight[row] == 0:
-            return True
-        row = problem.tree.parent[row]
-    return False
+    return retired(problem.tree, problem.event_row, problem.situation.rebalanced, row)
 
 
 def _flows(problem: Problem, trades: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -72,6 +72,8 @@ def rebalanced_rows(
 
     ``portfolio`` is the account before ``changed`` made ``tree`` of it.
     """
+    if not any(isinstance(event, Rebalance) for event in events):
+        return {}
     rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)}
     sold = changed.sold_within(tree) if changed else {}
     before = set(flatten(portfolio).slice_ids) if changed else set()

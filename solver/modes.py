@@ -9,13 +9,13 @@ Source: PROBLEM.md §1, the table of events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from solver.events import Reach
 from solver.ideal import Mode
 from solver.tree import Tree
 
-__all__ = ["BUYS", "SELLS", "leaves_cash", "mode_below", "pies_around"]
+__all__ = ["BUYS", "SELLS", "leaves_cash", "mode_below", "pies_around", "retired"]
 
 BUYS = (Mode.BUYING, Mode.REBALANCING)
 SELLS = (Mode.SELLING, Mode.REBALANCING)
@@ -48,6 +48,19 @@ def pies_around(tree: Tree, event_row: int, rows: Iterable[int]) -> set[int]:
             row = tree.parent[row]
             found.add(row)
     return found
+
+
+def retired(tree: Tree, event_row: int, rebalanced: Container[int], row: int) -> bool:
+    """Whether money from above may not be spent at ``row``: it has target 0, or a pie around it has.
+
+    What is asked to rebalance spends its own money inside, whatever its own target is.
+    """
+    start = row
+    while row != event_row and (row == start or row not in rebalanced):
+        if tree.weight[row] == 0:
+            return True
+        row = tree.parent[row]
+    return False
 
 
 def leaves_cash(tree: Tree, event_row: int, mode: Sequence[Mode], p: int) -> bool:

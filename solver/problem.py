@@ -211,11 +211,9 @@ class Problem:
         """The same problem with the pies ``idle`` buying nothing; ``cash`` is what stays with them."""
         if not idle:
             return replace(self, idle_cash=cash)
-        below = {r for p in idle for r in self.tree.below(p)}
-        rebalanced = {r for p in self.situation.rebalanced for r in self.tree.below(p) if r != p}  # by its own sales
+        rows = np.array(sorted({r for p in idle for r in self.tree.below(p)}), dtype=np.intp)
         changed: dict[str, Any] = {}
         for name in ("received", "buy_min", "buy_max", "flow_max"):
-            rows = np.array(sorted(below if name == "received" else below - rebalanced), dtype=np.intp)
             changed[name] = getattr(self, name).copy()
             changed[name][rows] = 0
         return replace(self, **{k: _frozen(v) for k, v in changed.items()}, idle=idle, idle_cash=cash)
@@ -303,7 +301,9 @@ def _split(situation: Situation, rows: _Rows, p: int) -> None:
         if tree.children[c]:
             asked = situation.rebalanced.get(c)
             rows.mode[c], rows.reach[c] = mode_below(rows.mode[p], rows.reach[p], asked, flow)
-            if asked and not rows.may_buy[c]:  # with its own money, as where it is the event's pie
+            if (
+                asked and not rows.may_buy[c] and rows.value[c] > 0
+            ):  # with its own money, as where it is the event's pie
                 rows.may_buy[c] = True
                 rows.shut.add(c)
         else:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from solver.events import Deposit
 from solver.ideal import Mode
+from solver.modes import retired
 from solver.plan import Reason, ReasonCode
 from solver.problem import Ints, Problem
 from solver.sentences import Form, forms, spent_form
@@ -151,12 +152,7 @@ class _Explainer:
         return min(found, default=0)
 
     def _retired_around(self, row: int) -> bool:
-        start = row
-        while row != self.problem.event_row and (row == start or row not in self.problem.situation.rebalanced):
-            if self.tree.weight[row] == 0:
-                return True
-            row = self.tree.parent[row]
-        return False
+        return retired(self.tree, self.problem.event_row, self.problem.situation.rebalanced, row)
 
     def _minimum(self, row: int) -> int:
         """m of the leaf ``row``, or, for a pie, the largest of all leaves."""

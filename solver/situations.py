@@ -64,8 +64,8 @@ def understand(portfolio: Portfolio, events: Events, rules: Rules) -> Understood
     asked = rebalanced_rows(events, portfolio, tree, changed)
     if changed and (blocked := _blocked(portfolio, changed)):
         return Infeasible("LIQUIDATION_BLOCKED", blocked)
-    rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)}
-    proceeds = {rows[pie_id]: amount for pie_id, amount in changed.received.items()} if changed else {}
+    fell = changed.received if changed else {}
+    proceeds = {row: fell[slice_id] for row, slice_id in enumerate(tree.slice_ids) if slice_id in fell} if fell else {}
     funds = funds_of(events, portfolio.cash, rules, proceeds)
     worth = portfolio.value + portfolio.cash + funds.received - funds.paid_out
     posed = _Posed(kept, tree, events, rules, funds, asked, _limits(kept, tree, rules, worth))

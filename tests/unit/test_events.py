@@ -336,3 +336,15 @@ def test_a_pie_that_is_added_may_rebalance_at_once() -> None:
     answer = planned(moved, Rebalance("q", Reach.DEEP, "even"))
     assert parts(answer, SELL) == {"d": [("even", 67)]} or parts(answer, SELL) == {"d": [("even", 66)]}
     assert set(parts(answer, BUY)) == {"b", "c"}
+
+
+def test_money_has_nowhere_to_go_but_a_retired_pie() -> None:
+    """p rebalances inside with its own money; the deposit may not be spent there, nor on c, and stays cash."""
+    p, q = account().root.slices
+    retired = Portfolio(Pie((replace(p, target_weight=0), q)), securities=(Security("C", max_value=0), full("D")))
+    answer = planned(Rebalance("p"), Deposit(100), portfolio=retired)
+    assert (parts(answer, SELL), parts(answer, BUY), answer.cash.after) == ({"a": [("", 50)]}, {"b": [("", 50)]}, 100)
+
+
+def full(name: str) -> Security:
+    return Security(name, max_value=0)
