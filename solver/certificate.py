@@ -124,7 +124,7 @@ def _flows(problem: Problem, trades: Sequence[int]) -> tuple[list[int], list[int
             if not -problem.spare <= flows[p] <= 0:
                 loose.append(p)
             flows[p] = 0
-        elif problem.situation.mode is Mode.BUYING and flows[p] < 0:
+        elif problem.mode[tree.parent[p]] is Mode.BUYING and flows[p] < 0:
             loose.append(p)
             flows[p] = 0  # r_p > 0: what stays there as cash comes from nobody above
         elif p in problem.situation.rebalanced and not _given(problem, p, flows[p]):

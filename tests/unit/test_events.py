@@ -348,3 +348,14 @@ def test_money_has_nowhere_to_go_but_a_retired_pie() -> None:
 
 def full(name: str) -> Security:
     return Security(name, max_value=0)
+
+
+def test_a_deep_rebalance_takes_from_the_pies_inside_it_though_the_root_buys() -> None:
+    """Of g, p is retired: what it held goes to a, with g's share of the deposit."""
+    p = pie("p", 0, leaf("b", 1, 50))
+    g = pie("g", 1, leaf("a", 1, 50), p)
+    answer = planned(
+        Rebalance("g", Reach.DEEP, "even"), Deposit(100, "in"), portfolio=Portfolio(Pie((g, leaf("e", 1, 100))))
+    )
+    assert parts(answer, SELL) == {"b": [("even", 50)]}
+    assert parts(answer, BUY) == {"a": [("in", 50), ("even", 50)], "e": [("in", 50)]}
