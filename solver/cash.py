@@ -118,7 +118,9 @@ def _least_left(problem: Problem, leaves: np.ndarray, money: int) -> tuple[int, 
     if money >= 0 and problem.order_size <= max(1, problem.min_trade):
         return max(0, money - int(_most(problem, leaves).sum())), True
     ranges, start = [], 0
-    for c in leaves.tolist():
+    shut = [p for p in problem.situation.rebalanced if money < 0 and problem.flow_min[p] == 0]
+    kept = {row for p in shut for row in problem.tree.below(p)}  # what is sold there stays there
+    for c in (row for row in leaves.tolist() if row not in kept):
         parts = [(int(low[0]), int(high[0])) for low, high in problem.ranges(np.array([c]))] + [(0, 0)]
         parts = [(low, min(high, int(problem.flow_max[c]))) for low, high in parts]
         parts = [(low, high) for low, high in parts if low <= high]

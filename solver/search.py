@@ -59,7 +59,10 @@ def search(problem: Problem, budget: Budget) -> Outcome:
         held = problem.retired_within(found)
         start = outcome.incumbent = start_plan(held)
         proposal = _proposal(held, start, budget, NODES_FIRST)
-    _rounds(held, proposal, outcome, budget)
+        _rounds(held, proposal, outcome, budget)
+        outcome.engine_bound = 0.0  # HiGHS's is that of one way to share what they keep, and others may be better
+    else:
+        _rounds(held, proposal, outcome, budget)
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
     return outcome

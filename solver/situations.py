@@ -13,7 +13,7 @@ and nested pies that are asked to rebalance do so inside, with what their parent
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solver.conflicts import check_amounts, check_pairs, rebalanced_rows
 from solver.errors import InvalidRequest, Violation
@@ -22,7 +22,7 @@ from solver.funds import Funds, funds_of
 from solver.ideal import Mode
 from solver.plan import Infeasible
 from solver.portfolio import Portfolio
-from solver.problem import Limits, Situation
+from solver.problem import Limits, Situation, build_problem
 from solver.rules import Rules
 from solver.securities import Security, Side
 from solver.targets import Changed, apply_target_change
@@ -132,9 +132,9 @@ class _Posed:
         if 0 in self.asked:
             funds = self.funds
             money = funds.idle - min(funds.short, sum(v for v, _ in self.held())) + sum(funds.proceeds.values())
-            situation = self.situation(Mode.REBALANCING, {0: money} if money else {})
+            situation = self.paying(self.situation(Mode.REBALANCING, {0: money} if money else {}))
         elif self.funds.short:
-            situation = self.situation(Mode.SELLING, self.raised())
+            situation = self.paying(self.situation(Mode.SELLING, self.raised()))
         else:
             situation = self.invested({0: self.funds.idle} if deposits and not waits else {}, deposits)
         rebalanced = {row: event_id for row, (_, event_id) in self.asked.items()}
@@ -145,6 +145,17 @@ class _Posed:
         threshold = self.rules.deposit_threshold
         alone = all(isinstance(event, Deposit) for event in self.events)
         return alone and threshold is not None and 0 < self.funds.idle < threshold
+
+    def paying(self, situation: Situation) -> Situation:
+        """``situation``, or the same with deep rebalances, where shallow ones leave too little that may be sold.
+
+        A pie that is to buy, or to rest, inside a shallow rebalance does not sell; but a withdrawal has to be paid.
+        """
+        reaches = situation.reach, *situation.rebalanced.values()
+        if not self.funds.short or Reach.SHALLOW not in reaches or build_problem(situation).lowest()[0] <= 0:
+            return situation
+        deep = dict.fromkeys(situation.rebalanced, Reach.DEEP)
+        return replace(situation, reach=Reach.DEEP, rebalanced=deep)
 
     def raised(self) -> dict[int, int]:
         """F = −min(V, max(m₀, what is short)), V what may be sold: a sale is at least the minimum, if one can be."""

@@ -77,7 +77,9 @@ def test_equals_brute_force(engine: Engine, examples: int, ruled: bool) -> None:
         assert proof.retired_excess == best.excess, (proof, best)
         near = 1e-9 * max(1.0, abs(best.error))
         slack = min(proof.rounding_slack, 1.0) if proof.quality is Quality.OPTIMAL else 0.0
-        assert best.error - near <= proof.tracking_error <= best.error + near + slack, (proof.tracking_error, best)
+        assert best.error - near <= proof.tracking_error, (proof.tracking_error, best)
+        if proof.quality is Quality.OPTIMAL or not best.excess:  # several ways to share an excess are not all looked at
+            assert proof.tracking_error <= best.error + near + slack, (proof.tracking_error, best)
         assert proof.lower_bound <= best.error + near, (proof.lower_bound, best)
 
     every_account()

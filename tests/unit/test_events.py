@@ -359,3 +359,15 @@ def test_a_deep_rebalance_takes_from_the_pies_inside_it_though_the_root_buys() -
     )
     assert parts(answer, SELL) == {"b": [("even", 50)]}
     assert parts(answer, BUY) == {"a": [("in", 50), ("even", 50)], "e": [("in", 50)]}
+
+
+def test_a_shallow_rebalance_goes_deep_where_a_withdrawal_could_not_be_paid() -> None:
+    """q, retired, would raise it all, but c is halted; a lies in p, which a shallow rebalance leaves at rest."""
+    p, q = pie("p", 1, leaf("a", 1, 10)), pie("q", 0, leaf("c", 1, 10))
+    halted = (Security("C", blocks=(Block(SELL, BlockReason.HALTED),)),)
+    answer = planned(
+        Rebalance("", Reach.SHALLOW, "even"),
+        Withdrawal(10, "out"),
+        portfolio=Portfolio(Pie((p, q)), 0, securities=halted),
+    )
+    assert parts(answer, SELL) == {"a": [("out", 10)]}
