@@ -144,7 +144,7 @@ class TreeBound:
         for option in options:
             if self.stopped():
                 raise Stopped
-            some = some or bool(len(option.counts) and option.counts[0] > 0)
+            some = some or self.tables[option.row].some
             sums, least, most = _joined(sums, least, most, option)
         return PieTable(multipliers, sums, least, most, some, leaves[free], leaves[must], order, costs[free], options)
 

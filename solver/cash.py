@@ -11,7 +11,6 @@ Source: PROBLEM.md §2, stage 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,11 @@ import numpy as np
 from solver.ideal import Mode
 from solver.modes import retired
 from solver.problem import Ints, Problem
+from solver.sums import MIN_INTERVALS, Intervals, reachable
 
-__all__ = ["CashStage", "Intervals", "decide_cash", "reachable", "sales", "settles"]
+__all__ = ["CashStage", "decide_cash", "sales", "settles"]
 
-MAX_INTERVALS = 4_096  # kept apart at the most; beyond, neighbours are merged and the stage is no longer exact
-MIN_INTERVALS, MAX_WORK = 256, 400_000  # fewer where there are many leaves: a caller waits
 MAX_CASES = 16  # sets of idle pies that tie
-
-Intervals = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +57,8 @@ def decide_cash(problem: Problem) -> CashStage:
         return _withdrawal(problem)
     original = problem
     problem, beyond = _within_limits(_by_purchases(problem))
+    problem, lost = _in_steps(problem)
+    beyond += lost
     window = problem.smallest_order(problem.leaves) - 1 if problem.steps else 0
     best = _placements(problem, problem.event_row)
     within = [(cash, idle) for need, cash, idle in best if need == 0]
@@ -71,6 +69,7 @@ def decide_cash(problem: Problem) -> CashStage:
         cases[i], sure = _placeable(case, window)
         exact &= sure
     least = min(case.idle_cash for case in cases)
+    exact &= not lost
     at_root_alone = not any(row != problem.event_row for row in problem.situation.received)
     if rebalanced and at_root_alone:  # what purchases alone can not place may be placed with the help of sales
         return CashStage((replace(original, spare=max(least, window)),), exact)
@@ -200,6 +199,36 @@ def _within_limits(problem: Problem) -> tuple[Problem, int]:
             problem, beyond = _less(problem, p, over), beyond + over
         room[p] = int(room[children].sum()) - (own - over)
     return (replace(problem, idle_cash=0) if beyond else problem), beyond
+
+
+def _in_steps(problem: Problem) -> tuple[Problem, int]:
+    """Without what no order in whole steps can take of the money that fell inside nested pies; how much that is.
+
+    Of the totals that steps make there the greatest is taken: none less is looked at, so this is no proof.
+    """
+    lost = 0
+    for p in reversed(problem.pies):
+        money = int(problem.received[p])
+        if not problem.steps or p == problem.event_row or not money:
+            continue
+        inside = problem.tree.below(p)
+        leaves = [c for c in problem.leaves.tolist() if c in inside and problem.buy_max[c] > 0]
+        sums, _ = reachable([_purchases(problem, c, money) for c in leaves], money, thinned=True)
+        left = money - max(min(high, money) for low, high in sums if low <= money)
+        if left:
+            problem, lost = _less(problem, p, left), lost + left
+    return (replace(problem, idle_cash=0) if lost else problem), lost
+
+
+def _purchases(problem: Problem, leaf: int, money: int) -> Intervals:
+    """What ``leaf`` may buy for ``money``: a range, or the amounts of its steps, so many that they are still listed."""
+    least, most = int(problem.buy_min[leaf]), min(int(problem.buy_max[leaf]), money)
+    steps = problem.steps.get(leaf)
+    if steps is None:
+        return [(least, most)] if least <= most else []
+    counts = range(steps.reaching(least), steps.within(most) + 1)
+    thinned = counts[:: max(1, len(counts) // MIN_INTERVALS)]
+    return [(steps.amount(k),) * 2 for k in thinned]
 
 
 def _placeable(problem: Problem, window: int) -> tuple[Problem, bool]:
@@ -336,44 +365,3 @@ def _closes_what_stays(problem: Problem, leaf: int, sale: tuple[int, int]) -> bo
     """Whether ``sale`` is that of a position under m as a whole, of which the ideal keeps at least a cent."""
     whole = sale == (problem.value[leaf], problem.value[leaf]) and sale[1] < problem.situation.limit(leaf).min_trade
     return whole and int(problem.value[leaf] + problem.ideal_whole[leaf]) >= 1
-
-
-def reachable(ranges: list[Intervals], limit: int, thinned: bool = False) -> tuple[Intervals, bool]:
-    """The totals up to about ``limit`` that one amount (or none) from each of ``ranges`` makes: disjoint, sorted.
-
-    Also whether they are exact: too many are merged, and then some totals are not really reached; or ``thinned``, and
-    then some are missing.
-    """
-    sums: Intervals = [(0, 0)]
-    exact = True
-    most = max(MIN_INTERVALS, min(MAX_INTERVALS, MAX_WORK // max(1, len(ranges))))
-    for parts in sorted(ranges, key=lambda parts: [(low - high, -high) for low, high in parts]):
-        shifted = [(a + low, b + high) for low, high in parts for a, b in sums if a + low <= limit]
-        sums = _merged(sums + shifted)
-        if len(sums) > most:
-            sums, exact = (sums[::2] if thinned else _coarser(sums)), False
-    beyond = sum(max((high for _, high in parts), default=0) for parts in ranges)
-    return (sums if any(b >= limit for _, b in sums) else _merged([*sums, (beyond, beyond)])), exact
-
-
-def _merged(intervals: Intervals) -> Intervals:
-    merged: Intervals = []
-    for low, high in sorted(intervals):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return merged
-
-
-def _coarser(intervals: Intervals) -> Intervals:
-    """Close the narrowest half of the gaps: more than can be reached, so a bound on it stays a bound."""
-    gaps = sorted(b[0] - a[1] for a, b in pairwise(intervals))
-    width = gaps[len(gaps) // 2]
-    merged = intervals[:1]
-    for low, high in intervals[1:]:
-        if low - merged[-1][1] <= width:
-            merged[-1] = (merged[-1][0], high)
-        else:
-            merged.append((low, high))
-    return merged

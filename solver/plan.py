@@ -54,7 +54,7 @@ class BoundSource(Enum):
 
 
 class ReasonCode(Enum):
-    """Why a slice trades, or does not. Each has a sentence in ``reasons.py`` and a test."""
+    """Why a slice trades, or does not. Each has a sentence in ``sentences.py`` and a test."""
 
     UNDERWEIGHT = "UNDERWEIGHT"
     OVERWEIGHT = "OVERWEIGHT"
@@ -146,7 +146,7 @@ class Evidence:
     """What the checker needs to recompute a bound in one branch, for one pie and one number of trading slices.
 
     ``branch`` numbers the branch; ``fixed`` lists, in order, the slices that it makes buy (``+id``), sell (``-id``),
-    sell whole where that is no part of selling (``xid``) or rest (``0id``);
+    sell whole where that is no part of selling (``xid``) or rest (``0id``), or trade within (``low..high id``);
     ``multipliers`` are λ of the pie ``slice_id`` when ``trading`` of its free slices trade (−1: any number).
     """
 

@@ -64,7 +64,7 @@ class _Explainer:
         self.flow = flows.tolist()
         self.ideal = problem.ideal.tolist()
         self.flow[problem.event_row] = int(trades.sum())
-        self.ideal[problem.event_row] = float(problem.received.sum())
+        self.ideal[problem.event_row] = float(sum(problem.situation.received.values()))
         self.slope = problem.slope.tolist()
         self.scale = problem.scale.tolist()
         self.limits = problem.situation.limits

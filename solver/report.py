@@ -183,7 +183,7 @@ def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[i
         if row in sold_within:
             before, wanted = sold_within[row], -float(sold_within[row])
         elif row == problem.event_row and not proceeds:
-            wanted = float(problem.received[row]) if problem.received[row] else 0.0
+            wanted = float(problem.situation.received.get(row, 0))
         elif row in proceeds and stayed.get(row, 0) != proceeds[row]:  # some of them paid for something elsewhere
             wanted += stayed.get(row, 0) - proceeds[row]
         nodes.append(Node(slice_id, before, wanted, after[row] - before, after[row], reasons[row]))
@@ -247,13 +247,12 @@ def _evidence(problem: Problem, branches: tuple[Branch, ...]) -> tuple[Evidence,
 
 
 def _mark(problem: Problem, cut: Cut) -> str:
-    """What a cut lets a leaf do: + buy, - sell a part, x sell all, 0 rest."""
+    """What a cut lets a leaf do: + buy, - sell a part, x sell all, 0 rest; or between which amounts it may trade."""
     row, low, high = cut
-    if low > 0:
-        return "+"
-    if high == 0:
-        return "0"
-    return "x" if low == -problem.closes[row] else "-"
+    marks = {(0, 0): "0", (1, int(problem.buy_max[row])): "+", (-int(problem.sell_max[row]), -1): "-"}
+    if problem.closes[row]:
+        marks[-int(problem.closes[row]), -int(problem.sell_max[row]) - 1] = "x"
+    return marks.get((low, high), f"{low}..{high} ")
 
 
 def _portfolio_after(

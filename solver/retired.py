@@ -17,9 +17,10 @@ from itertools import combinations
 
 import numpy as np
 
-from solver.cash import Intervals, reachable, sales
+from solver.cash import sales
 from solver.ideal import Mode
 from solver.problem import Problem
+from solver.sums import Intervals, reachable
 
 __all__ = ["least_excess"]
 

@@ -33,6 +33,7 @@ SOLVER_ORDER = [
     "funds",
     "conflicts",
     "situations",
+    "sums",
     "cash",
     "retired",
     "cents",

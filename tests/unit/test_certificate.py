@@ -334,6 +334,7 @@ LIMITED = [  # A = 100 and B = 200
     (Deposit(100), Limits(least=150), {"A": 49, "B": 51}, ["SMALLEST_POSITION:A"]),
     (Deposit(100), Limits(least=150), {"B": 100}, []),  # or as small
     (Deposit(100), Limits(40), {"A": 39, "B": 61}, ["BELOW_MINIMUM:A"]),
+    (Deposit(100), Limits(40), {"B": 100}, []),  # a leaf with a minimum of its own may rest
     (Deposit(100), Limits(no_buy=("rule",)), {"A": 50, "B": 50}, ["MAY_NOT_BUY:A", "BLOCKED:A"]),
     (Deposit(100), Limits(no_buy=("rule",), no_sell=("rule",)), {"B": 100}, []),
     (Withdrawal(100), Limits(no_buy=("rule",)), {"A": -100}, []),

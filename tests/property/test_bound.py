@@ -1,0 +1,87 @@
+"""The bound of a branch is never above the best plan in it, whatever leaf is cut and whatever the multipliers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from solver import Deposit, Event, Holding, Infeasible, Pie, Portfolio, Rules, Slice
+from solver.bound import Cut, TreeBound
+from solver.cash import decide_cash
+from solver.problem import Problem, build_problem
+from solver.situations import understand
+from tests.property.strategies import accounts, ruled_accounts, stepped_accounts
+from tests.reference.brute_force import _conserves, _score, domains
+
+MOST_PLANS = 200_000
+Ruled = tuple[Portfolio, Event, Rules | int]
+
+
+def case_of(account: Ruled) -> Problem | None:
+    portfolio, event, rules = account
+    understood = understand(portfolio, event, Rules(rules) if isinstance(rules, int) else rules)
+    if isinstance(understood, Infeasible):
+        return None
+    problem = build_problem(understood.situation)
+    return decide_cash(problem).cases[0] if len(problem.leaves) else None
+
+
+def best_in_branch(case: Problem, cuts: list[Cut]) -> float | None:
+    """J of the best plan that keeps no more of retired slices than the ideal, with each cut leaf within its cut."""
+    choices = domains(case)
+    rows = case.leaves.tolist()
+    for row, low, high in cuts:
+        choice = choices[rows.index(row)]
+        choices[rows.index(row)] = choice[(choice >= low) & (choice <= high)]
+    if not 0 < np.prod([float(len(c)) for c in choices]) <= MOST_PLANS:
+        return None
+    grid = np.stack([axis.ravel() for axis in np.meshgrid(*choices, indexing="ij")], axis=1)
+    grid = grid[_conserves(case, grid)]
+    left = int(case.received.sum()) - grid.sum(axis=1)
+    grid = grid[(left >= 0) & (left <= case.spare)]
+    excess, error = _score(case, grid)
+    return float(error[excess == 0].min()) if (excess == 0).any() else None
+
+
+@pytest.mark.parametrize(("some", "examples"), [(accounts, 400), (ruled_accounts, 200), (stepped_accounts, 150)])
+def test_never_above_the_best(some: Callable[..., st.SearchStrategy[Ruled]], examples: int) -> None:
+    seen = 0
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(some(most_value=10), st.randoms(use_true_random=False))
+    def every_branch(account: Ruled, random: Random) -> None:
+        nonlocal seen
+        case = case_of(account)
+        if case is None:
+            return
+        leaves = random.sample(case.leaves.tolist(), min(2, len(case.leaves)))
+        cuts = [(leaf, *random.choice(case.parts(leaf))) for leaf in leaves]
+        best = best_in_branch(case, cuts)
+        if best is None:
+            return
+        seen += 1
+        multipliers = {p: np.array([random.uniform(-8.0, 8.0) for _ in range(3)]) for p in case.pies}
+        bound = TreeBound(case.retired_within(0), cuts).evaluate(multipliers)
+        assert bound <= best + 1e-9 * max(1.0, abs(best)), (bound, best, cuts, multipliers)
+
+    every_branch()
+    print(f"\n{some.__name__}: {seen} branches")
+    assert seen >= examples / 5
+
+
+def test_a_leaf_that_must_trade_is_seen_from_two_pies_above() -> None:
+    """Its pies then trade as well, though none of their free leaves does: a branch in which nothing else is missing."""
+    inner = Pie((Slice("q", 1, Pie((Slice("a", 1, Holding("A")),))),))
+    case = case_of((Portfolio(Pie((Slice("p", 1, inner), Slice("b", 1, Holding("B"))))), Deposit(20), 6))
+    assert case is not None
+    leaf = case.tree.slice_ids.index("a")
+    for part in case.parts(leaf):
+        best = best_in_branch(case, [(leaf, *part)])
+        assert best is not None
+        bound = TreeBound(case, [(leaf, *part)]).evaluate({p: np.zeros(1) for p in case.pies})
+        assert bound <= best + 1e-9
