@@ -70,7 +70,7 @@ def _works(data: bytes) -> dict[str, Callable[[], object]]:
     """The phases that need no server, each on what the one before it gave."""
     message = parse(pb.PlanRequest, data)
     asked = read_request(message)
-    understood = understand(asked.portfolio, asked.event, asked.rules)
+    understood = understand(asked.portfolio, asked.events, asked.rules)
     assert not isinstance(understood, Infeasible)
     problem = build_problem(understood.situation)
     stage = decide_cash(problem)
@@ -78,7 +78,7 @@ def _works(data: bytes) -> dict[str, Callable[[], object]]:
     assert outcome.incumbent is not None
     trades = outcome.incumbent.trades
     sides = np.sign(trades)
-    answer = plan(asked.portfolio, asked.event, asked.rules, Engine.HIGHS, explain=False)
+    answer = plan(asked.portfolio, asked.events, asked.rules, Engine.HIGHS, explain=False)
 
     def convert() -> object:
         read_request(parse(pb.PlanRequest, data))
@@ -87,7 +87,7 @@ def _works(data: bytes) -> dict[str, Callable[[], object]]:
         return response.SerializeToString(deterministic=True)
 
     def pose() -> object:
-        again = understand(asked.portfolio, asked.event, asked.rules)
+        again = understand(asked.portfolio, asked.events, asked.rules)
         assert not isinstance(again, Infeasible)
         return build_problem(again.situation)
 
@@ -97,7 +97,7 @@ def _works(data: bytes) -> dict[str, Callable[[], object]]:
         "solve": lambda: search(decide_cash(problem).cases[0], Budget()),
         "exact cents": lambda: exact_trades(outcome.problem, sides),
         "certify": lambda: certify(outcome.problem, stage.exact, trades, outcome.branches),
-        "whole": lambda: plan(asked.portfolio, asked.event, asked.rules, Engine.HIGHS, explain=False),
+        "whole": lambda: plan(asked.portfolio, asked.events, asked.rules, Engine.HIGHS, explain=False),
     }
 
 

@@ -6,7 +6,7 @@ Parsing is done here too, from raw bytes: left to gRPC, garbage comes back as UN
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -40,6 +40,7 @@ from solver import (
     Violation,
     Withdrawal,
 )
+from solver.events import MAX_EVENTS
 
 __all__ = [
     "ENGINES",
@@ -72,7 +73,7 @@ class Request:
     """A request as the solver wants it, and how it wants its answer."""
 
     portfolio: Portfolio
-    event: Event
+    events: tuple[Event, ...]
     rules: Rules
     engine: Engine
     time_limit_seconds: float | None
@@ -163,11 +164,7 @@ def read_request(request: pb.PlanRequest) -> Request:
         reader.security(security, f"portfolio.securities[{i}]")
         for i, security in enumerate(request.portfolio.securities)
     )
-    if not request.events:
-        reader.wrong("events", "MISSING_FIELD", "is empty; send exactly one event")
-    if len(request.events) > 1:
-        reader.unsupported("events", f"has {len(request.events)} events; one at a time is supported")
-    event = reader.event(request.events[0]) if len(request.events) == 1 else None
+    events = reader.events(request.events)
     options = request.options
     if options.engine not in ENGINES:
         reader.unsupported("options.engine", f"is {options.engine}; this server has {', '.join(pb.Engine.keys()[1:])}")
@@ -180,7 +177,6 @@ def read_request(request: pb.PlanRequest) -> Request:
         reader.wrong("options.work_limit", "OUT_OF_RANGE", "must lie between 0 (the default) and 1000000")
     root = reader.pie(request.portfolio.root, "portfolio.root")
     reader.finish()
-    assert event is not None
     portfolio = Portfolio(
         root,
         request.portfolio.cash,
@@ -193,7 +189,7 @@ def read_request(request: pb.PlanRequest) -> Request:
     threshold = stated.deposit_threshold if stated.HasField("deposit_threshold") else None
     return Request(
         portfolio=portfolio,
-        event=event,
+        events=events,
         rules=Rules(stated.min_trade, stated.cash_floor, threshold),
         engine=ENGINES[options.engine],
         time_limit_seconds=limit,
@@ -287,27 +283,36 @@ class _Reader:
             else:
                 yield Block(SIDES[block.side], BLOCK_REASONS[block.reason])
 
-    def event(self, event: pb.Event) -> Event | None:
-        self.echoed(event.event_id, "events[0].event_id")
+    def events(self, events: Sequence[pb.Event]) -> tuple[Event, ...]:
+        if not events:
+            self.wrong("events", "MISSING_FIELD", f"is empty; send at least one event, and at most {MAX_EVENTS}")
+        if len(events) > MAX_EVENTS:
+            self.wrong("events", "TOO_MANY_EVENTS", f"has {len(events)} events; at most {MAX_EVENTS} are supported")
+        read = (self._event(event, f"events[{i}]") for i, event in enumerate(events[:MAX_EVENTS]))
+        return tuple(event for event in read if event is not None)
+
+    def _event(self, event: pb.Event, at: str) -> Event | None:
+        self.echoed(event.event_id, f"{at}.event_id")
         kind = event.WhichOneof("kind")
         if kind == "deposit":
-            self.require(event.deposit, "amount", "events[0].deposit.amount")
+            self.require(event.deposit, "amount", f"{at}.deposit.amount")
             return Deposit(event.deposit.amount, event.event_id)
         if kind == "withdrawal":
-            self.require(event.withdrawal, "amount", "events[0].withdrawal.amount")
+            self.require(event.withdrawal, "amount", f"{at}.withdrawal.amount")
             return Withdrawal(event.withdrawal.amount, event.event_id)
         if kind == "rebalance":
             if event.rebalance.reach not in REACHES:
-                self.wrong("events[0].rebalance.reach", "MISSING_FIELD", "must be REACH_DEEP or REACH_SHALLOW")
+                self.wrong(f"{at}.rebalance.reach", "MISSING_FIELD", "must be REACH_DEEP or REACH_SHALLOW")
             return Rebalance(event.rebalance.slice_id, REACHES.get(event.rebalance.reach, Reach.DEEP), event.event_id)
         if kind == "target_change":
             pies = enumerate(event.target_change.pies)
-            return TargetChange(tuple(self._changed(pie, i) for i, pie in pies), event.event_id)
-        self.wrong("events[0]", "MISSING_FIELD", "has no kind; give deposit, withdrawal, rebalance or target_change")
+            return TargetChange(
+                tuple(self._changed(pie, f"{at}.target_change.pies[{i}]") for i, pie in pies), event.event_id
+            )
+        self.wrong(at, "MISSING_FIELD", "has no kind; give deposit, withdrawal, rebalance or target_change")
         return None
 
-    def _changed(self, pie: pb.ChangedPie, index: int) -> ChangedPie:
-        at = f"events[0].target_change.pies[{index}]"
+    def _changed(self, pie: pb.ChangedPie, at: str) -> ChangedPie:
         total = pie.weight_total if pie.HasField("weight_total") else None
         return ChangedPie(pie.slice_id, self._targets(pie.slices, at), total)
 

@@ -75,6 +75,15 @@ def realistic_events() -> dict[str, Event]:
     }
 
 
+def several_events() -> tuple[Event, ...]:
+    """What waits for the realistic account one morning: a dividend, a client's withdrawal, a pie to put right."""
+    return (
+        Deposit(18_250, "dividend"),
+        Withdrawal(60_000, "withdrawal"),
+        Rebalance("Health", Reach.SHALLOW, "rebalance"),
+    )
+
+
 def _limited() -> Portfolio:
     """The realistic account with one security that may not be bought, one that is nearly full, a minimum of one."""
     securities = (
@@ -105,6 +114,7 @@ def _examples() -> dict[str, pb.PlanRequest]:
         "liquidation": plan_request(change.start, change.event, 100),
         "new-account": plan_request(_near_equal(), Deposit(1_090, "deposit"), 100),
         "limits": plan_request(_limited(), events["a $250 deposit"], Rules(100, cash_floor=10_00)),
+        "several": plan_request(realistic_account(), several_events(), 2_500),
         "too-much": plan_request(nested({"E": 5, "F": 5}, A=10), Withdrawal(3_000, "withdrawal")),
     }
     for name, request in found.items():
@@ -121,6 +131,7 @@ EXAMPLES = (
     "liquidation",
     "new-account",
     "limits",
+    "several",
     "too-much",
 )
 

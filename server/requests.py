@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.writing import write_pie, write_securities
-from solver import Deposit, Event, NewPie, Portfolio, Reach, Rebalance, Rules, TargetSlice, Withdrawal
+from solver import Deposit, Event, Events, NewPie, Portfolio, Reach, Rebalance, Rules, TargetSlice, Withdrawal
+from solver.events import listed
 
 __all__ = ["event_message", "plan_request", "portfolio_message"]
 
@@ -60,7 +61,7 @@ def _targets(slices: Iterable[TargetSlice]) -> list[pb.Slice]:
 
 def plan_request(
     portfolio: Portfolio | pb.Portfolio,
-    event: Event,
+    events: Events,
     rules: Rules | int = 0,
     view: int = pb.VIEW_FULL,
     engine: int = pb.ENGINE_AUTO,
@@ -68,10 +69,10 @@ def plan_request(
 ) -> pb.PlanRequest:
     """A ready request; ``portfolio`` may be a message already, such as the last plan's ``portfolio_after``.
 
-    ``rules`` may be m alone.
+    ``events`` is one event or several at once, and ``rules`` may be m alone.
     """
     message = portfolio_message(portfolio) if isinstance(portfolio, Portfolio) else portfolio
-    request = pb.PlanRequest(request_id=request_id, portfolio=message, events=[event_message(event)])
+    request = pb.PlanRequest(request_id=request_id, portfolio=message, events=map(event_message, listed(events)))
     stated = Rules(rules) if isinstance(rules, int) else rules
     request.rules.min_trade, request.rules.cash_floor = stated.min_trade, stated.cash_floor
     if stated.deposit_threshold is not None:

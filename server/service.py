@@ -25,6 +25,7 @@ from server.conversion import ENGINES, MAX_REQUEST_BYTES, parse
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.status import BatchOver, Overloaded, status_of
 from solver import SOLVER_VERSION, Budget, available
+from solver.events import MAX_EVENTS
 from solver.money import MAX_MONEY
 from solver.portfolio import MAX_DEPTH, MAX_SLICES
 
@@ -102,6 +103,7 @@ class AllocationService:
             max_batch=MAX_BATCH,
             max_request_bytes=MAX_REQUEST_BYTES,
             max_money=MAX_MONEY,
+            max_events=MAX_EVENTS,
         )
 
     async def _solved(self, answer: Answer, data: bytes, context: grpc.aio.ServicerContext) -> Message:

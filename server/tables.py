@@ -39,8 +39,8 @@ def print_response(console: Console, request: pb.PlanRequest, response: pb.PlanR
     plan = response.plan
     if plan.nodes:
         console.print(_nodes(request, plan, title))
-    else:
-        console.print(_orders(plan, code, title))
+    if not plan.nodes or len(request.events) > 1:
+        console.print(_orders(plan, code, "" if plan.nodes else title, len(request.events) > 1))
     cash = plan.cash
     console.print(
         f"cash {_money(cash.before, code)} + received {_money(cash.received, code)} - paid out"
@@ -95,13 +95,18 @@ def _signed(amount: float, code: str) -> str:
     return f"{'+' if amount > 0 else ''}{_money(amount, code)}" if round(amount) else "-"
 
 
-def _orders(plan: pb.Plan, code: str, title: str) -> Table:
+def _orders(plan: pb.Plan, code: str, title: str, several: bool) -> Table:
+    """The orders, and of ``several`` events whose each part is."""
     table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("#", "security", "side", f"amount ({code})"):
         table.add_column(column, justify="right" if "amount" in column else "left")
+    if several:
+        table.add_column("of the events")
     for order in plan.orders:
         side = pb.Side.Name(order.side).removeprefix("SIDE_").lower()
-        table.add_row(str(order.sequence), order.security_id, side, _money(order.amount, code))
+        whose = ", ".join(f"{part.event_id or '-'} {_money(part.amount, code)}" for part in order.parts)
+        row = str(order.sequence), order.security_id, side, _money(order.amount, code)
+        table.add_row(*row, *([whose] if several else []))
     return table
 
 

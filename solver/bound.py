@@ -206,7 +206,7 @@ class TreeBound:
         high = np.minimum(table.most - received, float(problem.flow_max[c]))
         counts = np.arange(len(table.sums))
         able = ((counts > 0) | table.some) & (low <= high) & np.isfinite(table.sums).all(axis=1)
-        rests = not table.some and received == 0 and problem.flow_min[c] <= 0 <= problem.flow_max[c]
+        rests = not table.some and problem.flow_min[c] <= -received <= problem.flow_max[c]
         found, lows, highs = counts[able], low[able], high[able]
         costs = (
             self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
@@ -214,15 +214,24 @@ class TreeBound:
         if len(found) > COUNTED:  # too many to tell apart: any number of leaves counts as one
             found, costs = np.array([1]), costs.min(axis=0, keepdims=True)
             lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
-        if rests:
+        if rests:  # what it received goes up
             found = np.concatenate(([0], found))
-            costs = np.concatenate((np.zeros((1, len(multipliers))), costs))
-            lows, highs = np.concatenate(([0.0], lows)), np.concatenate(([0.0], highs))
+            costs = np.concatenate((self._resting(c, received, multipliers), costs))
+            lows, highs = np.concatenate(([-received], lows)), np.concatenate(([-received], highs))
         return Option(c, found, costs, lows, highs)
+
+    def _resting(self, c: int, received: float, multipliers: Floats) -> Floats:
+        """h_c(y) − λ y at y = −R_c."""
+        scale = float(self.problem.scale[c])
+        felt = received * ((received + 2.0 * float(self.problem.ideal[c])) / scale) if scale > 0 else 0.0
+        own = 2.0 * float(self.problem.slope[c]) if scale > 0 else 0.0
+        return np.asarray(felt + received * (multipliers - own))[None, :]
 
     def nested_flow(self, c: int, count: int, multiplier: float) -> tuple[int, float]:
         """The count and the flow y at which the nested pie ``c`` costs least at λ; ``count`` as its option has it."""
         table, received = self.tables[c], float(self.problem.received[c])
+        if count == 0 and not table.some:
+            return 0, -received
         low = np.maximum(table.least - received, float(self.problem.flow_min[c]))
         high = np.minimum(table.most - received, float(self.problem.flow_max[c]))
         counts = np.arange(len(table.sums))

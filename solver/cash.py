@@ -11,20 +11,18 @@ Source: PROBLEM.md §2, stage 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from solver.ideal import Mode
+from solver.modes import retired
 from solver.problem import Ints, Problem
+from solver.sums import MIN_INTERVALS, Intervals, reachable
 
-__all__ = ["CashStage", "Intervals", "decide_cash", "reachable", "sales", "settles"]
+__all__ = ["CashStage", "decide_cash", "sales", "settles"]
 
-MAX_INTERVALS = 4_096  # kept apart at the most; beyond, neighbours are merged and the stage is no longer exact
-MIN_INTERVALS, MAX_WORK = 256, 400_000  # fewer where there are many leaves: a caller waits
 MAX_CASES = 16  # sets of idle pies that tie
-
-Intervals = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +42,24 @@ def decide_cash(problem: Problem) -> CashStage:
 
     Deposit, liquidation: Σ r_p least, r_p > 0 only where the leaves below p buy nothing more.
     Withdrawal: r = 0 where that closes no position under m that the ideal keeps, else 0 ≤ r ≤ r_min + m.
-    Rebalance: 0 ≤ r < m (or the smallest order there is, where that is more), or the least r where limits leave more.
+    Rebalance: 0 ≤ r < m (or the smallest order there is, where that is more), or the least r where limits leave more;
+    at each of several pies as alone.
+    Pies that rebalance beside one of the first two: what that would leave, and at the root anything up to it.
     With steps coarser than a cent less than the smallest order that could be bought ranks equal; in a withdrawal, less
-    than the largest step where the ideal sells.
+    than the largest step where the ideal sells, also where a rebalance pays it.
     """
-    mode = problem.situation.mode
+    mode, rebalanced = problem.situation.mode, problem.situation.rebalanced
     if mode is Mode.REBALANCING:
         return _rebalance(problem)
+    if mode is Mode.NOTHING and rebalanced:
+        return _side_by_side(problem)
     if mode is Mode.SELLING:
         return _withdrawal(problem)
-    problem, beyond = _within_limits(problem)
+    original = problem
+    problem, beyond = _within_limits(_by_purchases(problem))
     problem, lost = _in_steps(problem)
     beyond += lost
-    window = _smallest_order(problem) - 1 if problem.steps else 0
+    window = problem.smallest_order(problem.leaves) - 1 if problem.steps else 0
     best = _placements(problem, problem.event_row)
     within = [(cash, idle) for need, cash, idle in best if need == 0]
     least = min(cash for cash, _ in within)
@@ -66,28 +69,108 @@ def decide_cash(problem: Problem) -> CashStage:
         cases[i], sure = _placeable(case, window)
         exact &= sure
     least = min(case.idle_cash for case in cases)
-    return CashStage(tuple(case for case in cases if case.idle_cash == least), exact and not lost)
+    exact &= not lost
+    at_root_alone = not any(row != problem.event_row for row in problem.situation.received)
+    if rebalanced and at_root_alone:  # what purchases alone can not place may be placed with the help of sales
+        return CashStage((replace(original, spare=max(least, window)),), exact)
+    return CashStage(tuple(_with_sales(original, case) for case in cases if case.idle_cash == least), exact)
+
+
+def _by_purchases(problem: Problem) -> Problem:
+    """As if no pie rebalanced: a retired one, which then has its own money to spend, buys nothing."""
+    tree, asked = problem.tree, problem.situation.rebalanced
+    shut = {row for p in asked if retired(tree, problem.event_row, asked, p) for row in tree.below(p)}
+    return _with(problem, shut, {"buy_min": 0, "buy_max": 0})
+
+
+def _with_sales(problem: Problem, case: Problem) -> Problem:
+    """``case``, with the pies that rebalance buying again from what they sell themselves."""
+    inside = {row for p in problem.situation.rebalanced for row in problem.tree.below(p) if row != p}
+    return _with(case, inside, {name: getattr(problem, name) for name in ("buy_min", "buy_max", "flow_max")})
+
+
+def _with(problem: Problem, rows: set[int], arrays: dict[str, Any]) -> Problem:
+    """The same problem with these arrays, or numbers, at ``rows``."""
+    inside = np.isin(np.arange(len(problem.value)), sorted(rows))
+    changed: dict[str, Any] = {}
+    for name, values in arrays.items() if rows else ():
+        changed[name] = np.where(inside, values, getattr(problem, name))
+        changed[name].setflags(write=False)
+    return replace(problem, **changed)
 
 
 def _rebalance(problem: Problem) -> CashStage:
-    """What stays even where every leaf buys all that it may ranks first; below m everything ranks equal."""
-    leaves = problem.leaves
+    """What stays even where every leaf buys all that it may ranks first; below an order everything ranks equal."""
+    money = int(problem.received.sum())
+    least, exact = _least_left(problem, problem.leaves, money)
+    window = _window(problem, problem.leaves)
+    if problem.steps and money < 0:  # a withdrawal, too: which sums steps make is not decided here
+        window = max(window, _largest_step(problem) - 1)
+        if least > window:
+            return CashStage((replace(problem, spare=least + window),), False)
+    if least <= window:
+        return CashStage((replace(problem, spare=window),), exact)
+    return CashStage((_less(problem, problem.event_row, least),), exact)
+
+
+def _most(problem: Problem, leaves: np.ndarray) -> np.ndarray:
+    """The greatest trade of each of ``leaves``; negative where it has to sell."""
     most = np.where(problem.flow_max[leaves] >= 0, 0, np.iinfo(np.int64).min)
     for low, high in problem.ranges(leaves):
         high = np.minimum(high, problem.flow_max[leaves])
         most = np.where(low <= high, np.maximum(most, high), most)
-    least = max(0, int(problem.received.sum()) - int(most.sum()))
-    window = max(problem.min_trade, _smallest_order(problem), 1) - 1
-    if least <= window:
-        return CashStage((replace(problem, spare=window),), True)
-    return CashStage((_less(problem, problem.event_row, least),), True)
+    return most
 
 
-def _smallest_order(problem: Problem) -> int:
-    """The smallest order that could be bought at all, or the step it grows by; 1 where nothing can be bought."""
-    leaves = problem.leaves[problem.buy_max[problem.leaves] > 0].tolist()
-    steps = problem.steps
-    return min((max(int(problem.buy_min[c]), steps[c].most if c in steps else 1) for c in leaves), default=1)
+def _least_left(problem: Problem, leaves: np.ndarray, money: int) -> tuple[int, bool]:
+    """The least of ``money`` that the trades of ``leaves`` leave, and whether that is exact.
+
+    Where no order need be more than m they come within m of every sum up to the greatest. Elsewhere, and where a
+    withdrawal has to be paid, all sums are looked at, each leaf's trade counted from its greatest sale.
+    """
+    if money >= 0 and (problem.steps or problem.order_size <= max(1, problem.min_trade)):
+        return max(0, money - int(_most(problem, leaves).sum())), True
+    ranges, start = [], 0
+    shut = [p for p in problem.situation.rebalanced if money < 0 and problem.flow_min[p] == 0]
+    kept = {row for p in shut for row in problem.tree.below(p)}  # what is sold there stays there
+    for c in (row for row in leaves.tolist() if row not in kept):
+        parts = [(int(low[0]), int(high[0])) for low, high in problem.ranges(np.array([c]))] + [(0, 0)]
+        parts = [(low, min(high, int(problem.flow_max[c]))) for low, high in parts]
+        parts = [(low, high) for low, high in parts if low <= high]
+        lowest = min(low for low, _ in parts)
+        ranges.append([(low - lowest, high - lowest) for low, high in parts])
+        start += lowest
+    sums, exact = reachable(ranges, money - start)
+    return money - start - max(min(high, money - start) for low, high in sums if low <= money - start), exact
+
+
+def _side_by_side(problem: Problem) -> CashStage:
+    """Several pies rebalance and nothing else does: what each leaves, as it would alone, goes up and is cash."""
+    tree = problem.tree
+    flow_min, spare, exact = problem.flow_min.copy(), 0, True
+    for p in problem.situation.rebalanced:
+        if problem.mode[tree.parent[p]] is not Mode.NOTHING or not problem.leaves_cash(p):
+            continue  # it lies inside another of them
+        below = tree.below(p)
+        leaves = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
+        least, sure = _least_left(problem, leaves, int(problem.received[p]))
+        window = _window(problem, leaves)
+        exact &= sure
+        if least > window:
+            problem = _less(problem, p, least)
+            continue
+        spare += window
+        row = p
+        while row != problem.event_row:
+            flow_min[row] -= window
+            row = tree.parent[row]
+    flow_min.setflags(write=False)
+    return CashStage((replace(problem, flow_min=flow_min, spare=spare),), exact)
+
+
+def _window(problem: Problem, leaves: np.ndarray) -> int:
+    """What a rebalance of ``leaves`` may leave while ranking equal: less than m, or than the smallest order there."""
+    return max(problem.min_trade, problem.smallest_order(leaves)) - 1
 
 
 def _loosened(problem: Problem, window: int) -> Problem:
@@ -282,44 +365,3 @@ def _closes_what_stays(problem: Problem, leaf: int, sale: tuple[int, int]) -> bo
     """Whether ``sale`` is that of a position under m as a whole, of which the ideal keeps at least a cent."""
     whole = sale == (problem.value[leaf], problem.value[leaf]) and sale[1] < problem.situation.limit(leaf).min_trade
     return whole and int(problem.value[leaf] + problem.ideal_whole[leaf]) >= 1
-
-
-def reachable(ranges: list[Intervals], limit: int, thinned: bool = False) -> tuple[Intervals, bool]:
-    """The totals up to about ``limit`` that one amount (or none) from each of ``ranges`` makes: disjoint, sorted.
-
-    Also whether they are exact: too many are merged, and then some totals are not really reached; or ``thinned``, and
-    then some are missing.
-    """
-    sums: Intervals = [(0, 0)]
-    exact = True
-    most = max(MIN_INTERVALS, min(MAX_INTERVALS, MAX_WORK // max(1, len(ranges))))
-    for parts in sorted(ranges, key=lambda parts: [(low - high, -high) for low, high in parts]):
-        shifted = [(a + low, b + high) for low, high in parts for a, b in sums if a + low <= limit]
-        sums = _merged(sums + shifted)
-        if len(sums) > most:
-            sums, exact = (sums[::2] if thinned else _coarser(sums)), False
-    beyond = sum(max((high for _, high in parts), default=0) for parts in ranges)
-    return (sums if any(b >= limit for _, b in sums) else _merged([*sums, (beyond, beyond)])), exact
-
-
-def _merged(intervals: Intervals) -> Intervals:
-    merged: Intervals = []
-    for low, high in sorted(intervals):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return merged
-
-
-def _coarser(intervals: Intervals) -> Intervals:
-    """Close the narrowest half of the gaps: more than can be reached, so a bound on it stays a bound."""
-    gaps = sorted(b[0] - a[1] for a, b in pairwise(intervals))
-    width = gaps[len(gaps) // 2]
-    merged = intervals[:1]
-    for low, high in intervals[1:]:
-        if low - merged[-1][1] <= width:
-            merged[-1] = (merged[-1][0], high)
-        else:
-            merged.append((low, high))
-    return merged

@@ -22,6 +22,7 @@ from solver.bound import Branch, Cut, TreeBound
 from solver.domains import Limits
 from solver.errors import InternalError
 from solver.ideal import Mode
+from solver.modes import retired
 from solver.problem import Ints, Problem
 from solver.retired import least_excess
 
@@ -72,6 +73,8 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     broken += [f"FLOW_NOT_CONSERVED:{tree.slice_ids[p]}" for p in loose]
     for row in inside:
         if tree.children[row] and problem.mode[row] is Mode.NOTHING and flows[row]:
+            if flows[row] < 0 and problem.situation.rebalanced and problem.leaves_cash(row):
+                continue  # cash left by pies inside it that rebalance
             broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
     return broken
 
@@ -94,8 +97,9 @@ def _broken_by_leaf(problem: Problem, row: int, trade: int) -> Iterator[str]:
     if limit.steps and trade and after != 0 and not _in_steps(limit, trade):
         yield "NOT_IN_STEPS"
     if limit.most is not None and after > limit.most:
-        may_sell = mode is Mode.REBALANCING and not limit.no_sell
-        if trade > 0 or may_sell:
+        pie = problem.tree.parent[row]
+        must_sell = mode is Mode.REBALANCING and problem.leaves_cash(pie) and not limit.no_sell
+        if trade > 0 or must_sell:
             yield "LARGEST_POSITION"
 
 
@@ -109,14 +113,11 @@ def _in_steps(limit: Limits, trade: int) -> bool:
 
 def _closed_to_buys(problem: Problem, row: int) -> bool:
     """Whether nothing may be bought at ``row``: retired, inside a retired slice, in an idle pie, or worth no target."""
-    tree = problem.tree
-    if problem.buy_max[row] == 0:
-        return True
-    while row != problem.event_row:
-        if tree.weight[row] == 0:
-            return True
-        row = tree.parent[row]
-    return False
+    return problem.buy_max[row] == 0 or _retired(problem, row)
+
+
+def _retired(problem: Problem, row: int) -> bool:
+    return retired(problem.tree, problem.event_row, problem.situation.rebalanced, row)
 
 
 def _flows(problem: Problem, trades: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -134,10 +135,28 @@ def _flows(problem: Problem, trades: Sequence[int]) -> tuple[list[int], list[int
             if not -problem.spare <= flows[p] <= 0:
                 loose.append(p)
             flows[p] = 0
-        elif problem.situation.mode is Mode.BUYING and flows[p] < 0:
+        elif problem.mode[tree.parent[p]] is Mode.BUYING and flows[p] < 0:
             loose.append(p)
             flows[p] = 0  # r_p > 0: what stays there as cash comes from nobody above
+        elif p in problem.situation.rebalanced and not _given(problem, p, flows[p]):
+            loose.append(p)
     return flows, loose
+
+
+def _given(problem: Problem, p: int, flow: int) -> bool:
+    """Whether a pie that rebalances by itself may get ``flow`` from its parent, or give it.
+
+    A retired one gets nothing. Where nothing happens above, it gives less than m, or than its smallest order, that it
+    could not place.
+    """
+    above = problem.mode[problem.tree.parent[p]]
+    if flow > 0:
+        return above in (Mode.BUYING, Mode.REBALANCING) and not _retired(problem, p)
+    if above is Mode.NOTHING:
+        below = problem.tree.below(p)
+        leaves = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
+        return flow == 0 or (-flow < max(problem.min_trade, problem.smallest_order(leaves)) and problem.leaves_cash(p))
+    return flow == 0 or above in (Mode.SELLING, Mode.REBALANCING)
 
 
 def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequence[Branch]) -> Findings:

@@ -1,4 +1,4 @@
-"""The optimum beside the baselines: one event planned by every rule, each plan measured by the same yardstick.
+"""The optimum beside the baselines: an account's events planned by every rule, each plan measured by one yardstick.
 
 Scores read plans, whoever made them: J and the broken rules come from the checker (``certificate.py``), everything else
 from the portfolio that a plan leaves. Source: PROBLEM.md §2 for what ranks before what.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from solver.events import Event
+from solver.events import Events
 from solver.plan import Infeasible, Plan
 from solver.planning import plan, plan_by_rule
 from solver.portfolio import Portfolio
@@ -63,13 +63,13 @@ class Comparison:
 
 def compare(
     portfolio: Portfolio,
-    event: Event,
+    events: Events,
     rules: Rules | None = None,
     engine: Engine = Engine.AUTO,
     budget: Budget | None = None,
     baselines: tuple[Engine, ...] = BASELINES,
 ) -> Comparison | Infeasible:
-    """Plan ``event`` as ``plan`` does, and by each of ``baselines`` beside it.
+    """Plan ``events`` as ``plan`` does, and by each of ``baselines`` beside it.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def compare(
         as ``plan`` does. Where there is no optimal plan there is nothing to compare: that is the ``Infeasible`` answer.
     """
     rules = rules or Rules()
-    optimal = plan(portfolio, event, rules, engine, budget)
+    optimal = plan(portfolio, events, rules, engine, budget)
     if isinstance(optimal, Infeasible):
         return optimal
-    understood = understand(portfolio, event, rules)
+    understood = understand(portfolio, events, rules)
     assert not isinstance(understood, Infeasible), "what has a plan is feasible"
     problem = build_problem(understood.situation)
     proof = optimal.certificate
@@ -89,7 +89,7 @@ def compare(
         tried, killed = plan_by_rule(understood, problem, baseline)
         error = tried.certificate.tracking_error
         ratio = error / proof.tracking_error if proof.tracking_error > proof.rounding_slack else None
-        short = understood.paid_out - tried.cash.paid_out
+        short = understood.funds.paid_out - tried.cash.paid_out
         found.append(Compared(baseline, tried, score(problem, tried), short, killed, ratio))
     return Comparison(optimal, score(problem, optimal), tuple(found))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from solver.events import Event
+from solver.events import Events
 from solver.plan import Infeasible, Plan
 from solver.planning import plan
 from solver.portfolio import Portfolio
@@ -64,14 +64,14 @@ def _without_each(security: Security) -> Iterator[tuple[str, Security]]:
 
 
 def rule_costs(
-    portfolio: Portfolio, event: Event, rules: Rules, found: Plan, engine: Engine, budget: Budget
+    portfolio: Portfolio, events: Events, rules: Rules, found: Plan, engine: Engine, budget: Budget
 ) -> tuple[RuleCost, ...]:
     """What each rule that binds costs the plan ``found``, in the order of the rules; fewer once ``budget`` is spent."""
     costs = []
     for name, (freed, fewer) in without_each_rule(portfolio, rules):
         if budget.exhausted:
             break
-        other = plan(freed, event, fewer, engine, budget, explain=False)
+        other = plan(freed, events, fewer, engine, budget, explain=False)
         if isinstance(other, Infeasible):
             continue
         had, has = found.certificate, other.certificate

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from solver.portfolio import Holding
 
 __all__ = [
+    "MAX_EVENTS",
     "ChangedPie",
     "Deposit",
     "Event",
+    "Events",
     "NewPie",
     "Reach",
     "Rebalance",
     "TargetChange",
     "TargetSlice",
     "Withdrawal",
+    "listed",
 ]
+
+MAX_EVENTS = 100  # planned together
 
 
 class Reach(Enum):
@@ -91,3 +97,9 @@ class TargetChange:
 
 
 Event = Deposit | Withdrawal | Rebalance | TargetChange
+Events = Event | Sequence[Event]  # several are one problem with one net flow
+
+
+def listed(events: Events) -> tuple[Event, ...]:
+    """One event or several, as a tuple."""
+    return (events,) if isinstance(events, Deposit | Withdrawal | Rebalance | TargetChange) else tuple(events)

@@ -66,10 +66,10 @@ def greedy(problem: Problem, rule: GreedyRule) -> Baseline:
     """Trade ``problem``, as ``build_problem`` made it, by ``rule``: deterministic, ties to the earlier listed."""
     book, mode = Book.of(problem), problem.situation.mode
     wanted = shared(book, in_sequence if rule is GreedyRule.SEQUENTIAL else together)
-    even = _refilled(book) if rule is GreedyRule.REFILL else None
+    even = _refilled(book) if rule is GreedyRule.REFILL and not problem.situation.rebalanced else None
     if even is not None:
         flows = even
-    elif mode is Mode.REBALANCING:
+    elif mode is Mode.REBALANCING or problem.situation.rebalanced:
         flows = _rebalanced(book, rule, wanted)
     elif rule is not GreedyRule.REFILL:
         flows = _without_small(book, wanted)
@@ -79,7 +79,8 @@ def greedy(problem: Problem, rule: GreedyRule) -> Baseline:
     trades[book.leaves] = [flows[leaf] for leaf in book.leaves]
     trades.setflags(write=False)
     killed = sum(1 for leaf in book.leaves if wanted[leaf] and not flows[leaf])
-    short = book.total(flows) - book.received[book.event] if mode is Mode.SELLING else 0
+    wanted_in = sum(book.received)
+    short = book.total(flows) - wanted_in if wanted_in < 0 or mode is Mode.SELLING else 0
     return Baseline(trades, killed, max(0, short))
 
 
@@ -266,7 +267,7 @@ def _rebalanced(book: Book, rule: GreedyRule, planned: list[int]) -> list[int]:
     else:
         sold = [-flow for flow in _without_small(book, [-sale for sale in sells])]
     proceeds = book.sums(sold)
-    money = book.received[book.event] + proceeds[book.event]
+    money = max(0, sum(book.received) + proceeds[book.event])
     wants = [max(0, flow + proceed) for flow, proceed in zip(planned, proceeds, strict=True)]
     if rule is GreedyRule.REFILL:
         bought = _buys_fitted(book, money, wants, buys)

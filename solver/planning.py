@@ -1,6 +1,6 @@
-"""The pipeline, readable as a table of contents: one account, one event, the provably nearest realisable trades.
+"""The pipeline, readable as a table of contents: one account, its events, the provably nearest realisable trades.
 
-understand   the event, against the portfolio                   situations.py, targets.py
+understand   the events, against the portfolio                  situations.py, targets.py, funds.py
 build        the waist: arrays of one tree problem               problem.py, ideal.py
 round        the ideal; where that is realisable it is optimal   cents.py
 decide       the cash that may be left                           cash.py
@@ -21,7 +21,7 @@ from solver.cash import CashStage, decide_cash, settles
 from solver.cents import exact_trades, retired_excess
 from solver.certificate import Findings, broken_rules, certify, measure
 from solver.engines.reference import second_opinion
-from solver.events import Event
+from solver.events import Events
 from solver.greedy import GreedyRule, greedy
 from solver.plan import BoundSource, Infeasible, Limit, Plan, Quality
 from solver.portfolio import Portfolio
@@ -46,16 +46,16 @@ class _Answer:
 
 def plan(
     portfolio: Portfolio,
-    event: Event,
+    events: Events,
     rules: Rules | None = None,
     engine: Engine = Engine.AUTO,
     budget: Budget | None = None,
     explain: bool = True,
 ) -> Plan | Infeasible:
-    """Plan one event of one account.
+    """Plan one event of one account, or several at once: one problem with one net flow.
 
     Minimises, in this order, cash left over, what retired slices keep beyond the ideal, and the tracking error J
-    above the ideal's, over all whole-cent trades that obey the event's direction and ``rules``. ``explain`` adds the
+    above the ideal's, over all whole-cent trades that obey the events' directions and ``rules``. ``explain`` adds the
     nodes with their reasons, and the evidence; where nobody reads them, a large tree is planned sooner without.
 
     Raises
@@ -64,7 +64,7 @@ def plan(
         naming every field at fault. More than the account holds, or no time left, is an ``Infeasible`` answer.
     """
     rules, budget = rules or Rules(), budget or Budget()
-    understood = understand(portfolio, event, rules)
+    understood = understand(portfolio, events, rules)
     if isinstance(understood, Infeasible):
         return understood
     problem = build_problem(understood.situation)
@@ -100,9 +100,9 @@ def available(engine: Engine) -> bool:
     return engine is not Engine.REFERENCE or all(find_spec(name) for name in ("cvxpy", "pyscipopt"))
 
 
-def check_request(portfolio: Portfolio, event: Event, rules: Rules | None = None) -> None:
+def check_request(portfolio: Portfolio, events: Events, rules: Rules | None = None) -> None:
     """Validate everything and solve nothing; raises ``InvalidRequest`` as ``plan`` would."""
-    understood = understand(portfolio, event, rules or Rules())
+    understood = understand(portfolio, events, rules or Rules())
     if not isinstance(understood, Infeasible):
         build_problem(understood.situation)
 

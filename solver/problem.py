@@ -10,7 +10,7 @@ PROBLEM.md's letters, over the rows n of one tree (depth first, root 0):
                y integer, y_event = 0
 
 ``R_p`` is money that enters at a pie itself: D + cash at the root for a deposit, −F for a withdrawal, the cash for a
-rebalance, the proceeds of a liquidation where they fell. So all events are one problem.
+rebalance, the proceeds of a liquidation where they fell. So all events, and several at once, are one problem.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from solver.domains import Limits, domain, unlimited
 from solver.events import Reach
 from solver.ideal import Mode, split_pie
+from solver.modes import BUYS, SELLS, leaves_cash, mode_below, pies_around
 from solver.steps import Steps
 from solver.tree import Tree
 
@@ -39,11 +40,12 @@ SIDES = (1, -1, CLOSES)  # buys, sells a part, sells all; 0 rests
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """An event, understood: which pie it concerns, with how much money, which way its slices may go.
+    """Events, understood: which pie they concern, with how much money, which way its slices may go.
 
     ``received`` maps a row to R_p (minor units; a withdrawal's is negative); ``mode`` and ``reach`` say how the
     event's pie and the pies inside it split their money; ``min_trade`` is m, and ``limits`` are those of the leaves
-    that have more than that. ``from_liquidation`` says that the money is the proceeds of slices that left the tree.
+    that have more than that. ``rebalanced`` are pies inside the event's that are asked to rebalance themselves, with
+    whatever their parents, going their own way, give them or want of them.
     """
 
     tree: Tree
@@ -52,8 +54,8 @@ class Situation:
     reach: Reach
     received: dict[int, int]
     min_trade: int
-    from_liquidation: bool = False
     limits: Mapping[int, Limits] = field(default_factory=dict)
+    rebalanced: Mapping[int, Reach] = field(default_factory=dict)
 
     def limit(self, row: int) -> Limits:
         """The limits of the leaf ``row``."""
@@ -147,11 +149,20 @@ class Problem:
             lowest[p] = max(int(lowest[p]), int(lowest[rows].sum() - self.received[p]))
         return lowest
 
+    def leaves_cash(self, p: int) -> bool:
+        """Whether what is left in pie ``p`` may become cash of the account."""
+        return leaves_cash(self.tree, self.event_row, self.mode, p)
+
     @property
     def order_size(self) -> int:
         """The largest least order of any leaf, at least 1 minor unit: the size of the gaps in the domains."""
         rows = self.leaves
         return max(1, int(self.buy_min[rows].max(initial=1)), int(self.sell_min[rows].max(initial=1)))
+
+    def smallest_order(self, leaves: NDArray[np.intp]) -> int:
+        """The smallest order that ``leaves`` could buy, or the step it grows by; 1 where nothing can be bought."""
+        rows = leaves[self.buy_max[leaves] > 0].tolist()
+        return min((max(int(self.buy_min[c]), self.steps[c].most if c in self.steps else 1) for c in rows), default=1)
 
     @property
     def gapless(self) -> bool:
@@ -215,6 +226,8 @@ class _Rows:
         size = len(tree.parent)
         self.value = list(tree.value)
         self.mode = [Mode.NOTHING] * size
+        self.reach = [Reach.DEEP] * size
+        self.shut: set[int] = set()  # pies that rebalance where no money from above may be spent
         self.money: list[tuple[int, int]] = [(0, 1)] * size  # y° + R = numerator / denominator
         self.after: list[tuple[int, int]] = [(0, 1)] * size  # A°, likewise
         self.whole = [0] * size
@@ -239,16 +252,27 @@ def build_problem(situation: Situation) -> Problem:
             if row == event:
                 rows.value[event] += amount
     at_event = situation.received.get(event, 0)
-    rows.mode[event] = situation.mode
+    rows.mode[event], rows.reach[event] = situation.mode, situation.reach
     rows.money[event] = (at_event, 1)
     rows.after[event] = (rows.value[event] + at_event, 1)
     rows.fed[event] = situation.mode is not Mode.BUYING or at_event > 0
     rows.may_buy[event] = True  # also where the event's own pie is retired: to rebalance it is what was asked for
+    around = pies_around(tree, event, situation.rebalanced)
     for p in tree.below(event):
-        if tree.children[p] and rows.mode[p] is not Mode.NOTHING:
+        if tree.children[p] and (rows.mode[p] is not Mode.NOTHING or p in around):
             rows.pies.append(p)
-            _split(situation, rows, p)
+            (_split if rows.mode[p] is not Mode.NOTHING else _carry)(situation, rows, p)
     return _assemble(situation, rows)
+
+
+def _carry(situation: Situation, rows: _Rows, p: int) -> None:
+    """Set what the slices' rows of ``p`` need: it trades nothing itself, but holds a pie that rebalances."""
+    for c in situation.tree.children[p]:
+        rows.money[c], rows.after[c] = (situation.received.get(c, 0), 1), (rows.value[c], 1)
+        rows.mode[c], rows.reach[c] = mode_below(rows.mode[p], rows.reach[p], situation.rebalanced.get(c), 0)
+        rows.fed[c] = rows.may_buy[c] = rows.mode[c] is Mode.REBALANCING
+        if rows.fed[c]:
+            rows.shut.add(c)
 
 
 def _split(situation: Situation, rows: _Rows, p: int) -> None:
@@ -264,7 +288,6 @@ def _split(situation: Situation, rows: _Rows, p: int) -> None:
         rows.after[c] = (rows.value[c] * over + flow, over)
         rows.whole[c], remainder = divmod(flow, over)
         rows.part[c] = remainder / over
-        rows.fed[c] = rows.fed[p] or received > 0
         rows.may_buy[c] = rows.may_buy[p] and weight > 0 and after > 0
         if weight == 0:
             rows.keep[c] = -(-rows.after[c][0] // over)
@@ -274,18 +297,18 @@ def _split(situation: Situation, rows: _Rows, p: int) -> None:
                 # s_n = A°_n/(w_n A°_p) − L_p, with L_p w_n A°_p = k_n θ; exact up to one division
                 above = rows.value[c] * over - weight * split.level
                 rows.slope[c] = (above * total * after_over) / (over * weight * after)
+        rows.fed[c] = rows.fed[p] or received > 0 or c in situation.rebalanced
         if tree.children[c]:
-            rows.mode[c] = _mode_below(situation, rows.mode[p], flow)
+            asked = situation.rebalanced.get(c)
+            rows.mode[c], rows.reach[c] = mode_below(rows.mode[p], rows.reach[p], asked, flow)
+            if (
+                asked and not rows.may_buy[c] and rows.value[c] > 0
+            ):  # with its own money, as where it is the event's pie
+                rows.may_buy[c] = True
+                rows.shut.add(c)
         else:
             rows.may_buy[c] &= rows.fed[p] and rows.mode[p] is not Mode.SELLING
             rows.may_sell[c] = rows.mode[p] is not Mode.BUYING
-
-
-def _mode_below(situation: Situation, mode: Mode, flow: int) -> Mode:
-    """The mode of a nested pie: its parent's, but one-sided where a rebalance is shallow."""
-    if mode is not Mode.REBALANCING or situation.reach is Reach.DEEP:
-        return mode
-    return Mode.BUYING if flow > 0 else Mode.SELLING if flow < 0 else Mode.NOTHING
 
 
 def _assemble(situation: Situation, rows: _Rows) -> Problem:
@@ -300,8 +323,10 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
     flow_min = -np.maximum(domains["sell_max"], domains["closes"])
     for p in rows.pies:
         if p != situation.event_row:
-            flow_min[p] = -value[p] if rows.mode[p] in (Mode.SELLING, Mode.REBALANCING) else 0
-            flow_max[p] = money if rows.mode[p] in (Mode.BUYING, Mode.REBALANCING) and rows.fed[tree.parent[p]] else 0
+            above = rows.mode[tree.parent[p]]
+            gets = rows.mode[p] in BUYS and above in BUYS and rows.fed[tree.parent[p]] and p not in rows.shut
+            flow_min[p] = -value[p] if rows.mode[p] in SELLS and above in SELLS else 0
+            flow_max[p] = money if gets else 0
     scale = np.array(rows.scale)
     moves = (flow_min < 0) | (buy_max > 0)
     moves[~is_leaf] = False
@@ -349,7 +374,8 @@ def _domains(situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], mone
         "flow_max": np.where(buys, money, 0),
     }
     for row, limit in situation.limits.items():
-        balances = rows.mode[situation.tree.parent[row]] is Mode.REBALANCING
+        tree, pie = situation.tree, situation.tree.parent[row]
+        balances = rows.mode[pie] is Mode.REBALANCING and leaves_cash(tree, situation.event_row, rows.mode, pie)
         one = domain(limit, rows.value[row], money, rows.may_buy[row], rows.may_sell[row], balances)
         for name, array in arrays.items():
             array[row] = getattr(one, name)

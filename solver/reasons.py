@@ -25,10 +25,12 @@ letters, with n the number of leaves that may trade, x the flow of a row and x°
 
 from __future__ import annotations
 
+from solver.events import Deposit
 from solver.ideal import Mode
+from solver.modes import retired
 from solver.plan import Reason, ReasonCode
 from solver.problem import Ints, Problem
-from solver.sentences import forms
+from solver.sentences import Form, forms, spent_form
 from solver.situations import Understood
 from solver.targets import Liquidated
 
@@ -42,8 +44,16 @@ def explained(problem: Problem, trades: Ints, flows: Ints, understood: Understoo
 
 def explained_liquidation(sold: Liquidated, understood: Understood) -> tuple[Reason, ...]:
     """The reason of a holding that the event sold whole."""
-    told, _ = forms(understood.portfolio.currency_code)
-    return (told[ReasonCode.LIQUIDATED].filled([sold.value]),)
+    return (_liquidated_form(understood).filled([sold.value]),)
+
+
+def _liquidated_form(understood: Understood) -> Form:
+    """Whether the proceeds stay in the pies that lost them, or another event takes some of them."""
+    tree, code = understood.situation.tree, understood.portfolio.currency_code
+    fell = understood.changed.received if understood.changed else {}
+    at_root = 0 in understood.rebalanced
+    kept = {tree.slice_ids[row]: amount for row, amount in understood.funds.proceeds.items()}
+    return spent_form(code) if at_root or kept != fell else forms(code)[0][ReasonCode.LIQUIDATED]
 
 
 class _Explainer:
@@ -95,7 +105,7 @@ class _Explainer:
         return found
 
     def _told(self, row: int, code: ReasonCode) -> Reason:
-        form = self.forms[code]
+        form = self.forms[code] if code is not ReasonCode.LIQUIDATED else _liquidated_form(self.understood)
         if form.plain:
             return form.plain
         if code is ReasonCode.BELOW_MINIMUM and abs(self.ideal[row]) >= self._minimum(row):
@@ -126,7 +136,9 @@ class _Explainer:
 
     def _idle_money(self) -> int:
         understood = self.understood
-        return max(0, understood.portfolio.cash + understood.received_cash - understood.rules.cash_floor)
+        funds = understood.funds
+        cash = understood.portfolio.cash + funds.received - funds.paid_out
+        return max(0, cash - understood.rules.cash_floor)
 
     def _least_order(self) -> int:
         """The least that some leaf could buy if there were money for it; 0 where none may buy anything."""
@@ -140,11 +152,7 @@ class _Explainer:
         return min(found, default=0)
 
     def _retired_around(self, row: int) -> bool:
-        while row != self.problem.event_row:
-            if self.tree.weight[row] == 0:
-                return True
-            row = self.tree.parent[row]
-        return False
+        return retired(self.tree, self.problem.event_row, self.problem.situation.rebalanced, row)
 
     def _minimum(self, row: int) -> int:
         """m of the leaf ``row``, or, for a pie, the largest of all leaves."""
@@ -164,12 +172,25 @@ class _Explainer:
         if parent not in self.split:
             mode = self.problem.situation.mode
             return [ReasonCode.OUTSIDE_EVENT if mode is Mode.NOTHING else ReasonCode.NO_FLOW_FROM_ABOVE]
+        if self.problem.mode[parent] is Mode.NOTHING:
+            return self._beside(row)
         limited = [code] if (code := self._limited(row)) else []
         if self.tree.weight[row] == 0:
             return [ReasonCode.RETIRED, *(limited or self._retired(row))]
         if self.flow[row]:
             return self._traded(row, limited)
         return limited or self._rested(row, parent)
+
+    def _beside(self, row: int) -> list[ReasonCode]:
+        """A row whose pie does nothing itself, but holds one that rebalances."""
+        if row in self.problem.situation.rebalanced:
+            return [self._left_over(row)] if self.flow[row] else [ReasonCode.AT_TARGET]
+        mode = self.problem.situation.mode
+        return [ReasonCode.OUTSIDE_EVENT if mode is Mode.NOTHING else ReasonCode.NO_FLOW_FROM_ABOVE]
+
+    def _left_over(self, row: int) -> ReasonCode:
+        """A rebalance may free less than a minimum, and only whole cents or the minimum make it."""
+        return ReasonCode.ROUNDING if -self.flow[row] < self.cents else self._too_small(row)
 
     def _limited(self, row: int) -> ReasonCode | None:
         """Which limit of its own keeps a leaf half a cent or more from its ideal."""
@@ -198,14 +219,13 @@ class _Explainer:
             return [ReasonCode.OUTSIDE_EVENT]
         if flow > 0:
             return [ReasonCode.UNDERWEIGHT]
-        if flow < 0:  # a rebalance may free less than a minimum, and only whole cents or the minimum make it
-            small = ReasonCode.ROUNDING if -flow < self.cents else self._too_small(row)
-            return [ReasonCode.OVERWEIGHT if mode is Mode.SELLING else small]
+        if flow < 0:
+            return [ReasonCode.OVERWEIGHT if mode is Mode.SELLING else self._left_over(row)]
         if self.understood.waits:
             return [ReasonCode.WAITS_FOR_THRESHOLD]
         if not self.money.get(row):
             return [ReasonCode.AT_TARGET]
-        deposits = mode is Mode.BUYING and not self.problem.situation.from_liquidation
+        deposits = mode is Mode.BUYING and any(isinstance(event, Deposit) for event in self.understood.events)
         starved = deposits and self._least_order() > self._idle_money()
         return [self._too_small(row), *([ReasonCode.DEPOSIT_TOO_SMALL] if starved else [])]
 

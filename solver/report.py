@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from solver.attribution import attributed
 from solver.bound import Branch, Cut
 from solver.certificate import Findings
+from solver.events import TargetChange
 from solver.money import minor_digits
 from solver.plan import (
     BoundSource,
@@ -28,6 +31,7 @@ from solver.rules import Engine
 from solver.securities import Security, Side
 from solver.situations import Understood
 from solver.steps import Steps
+from solver.tree import Tree
 from solver.version import SOLVER_VERSION
 
 __all__ = ["Proved", "in_listed_order", "report"]
@@ -65,7 +69,8 @@ def in_listed_order(problem: Problem, trades: Ints) -> Ints:
         for group in twins.values():
             if len(group) > 1:
                 _sort_twins(problem, arranged, group)
-        signature[p] = (tree.weight[p], int(problem.received[p]), tuple(signature[c] for c in tree.children[p]))
+        asked = problem.situation.rebalanced.get(p)
+        signature[p] = (tree.weight[p], int(problem.received[p]), asked, tuple(signature[c] for c in tree.children[p]))
     return arranged
 
 
@@ -112,30 +117,33 @@ def _liquidated(understood: Understood) -> int:
 
 def _cash_flow(understood: Understood, trades: Ints) -> CashFlow:
     bought, sold = int(trades[trades > 0].sum()), -int(trades[trades < 0].sum()) + _liquidated(understood)
-    before, received = understood.portfolio.cash, understood.received_cash
+    before, received = understood.portfolio.cash, understood.funds.received
     there = before + received - bought + sold
-    paid = min(understood.paid_out, there)  # a baseline may raise too little
+    paid = min(understood.funds.paid_out, there)  # a baseline may raise too little
     return CashFlow(before, received, paid, bought, sold, there - paid)
 
 
 def _orders(understood: Understood, problem: Problem, trades: Ints) -> tuple[Order, ...]:
-    """Sells first, those of the event before those of the plan; each with its quantity where there is a price."""
-    tree, event_id = problem.tree, understood.event_id
+    """Sells first, those of the events before those of the plan; each with its quantity where there is a price."""
+    tree, shares = problem.tree, attributed(understood, trades.tolist())
     listed = {security.security_id: security for security in understood.portfolio.securities}
-    found: list[tuple[Side, str, str, int, int | None]] = []  # the last: the quantity held, if all is sold
+    # the number: the quantity held, if all is sold
+    found: list[tuple[Side, str, int, int | None, tuple[OrderPart, ...]]] = []
     if understood.changed:
+        event_id = next(event.event_id for event in understood.events if isinstance(event, TargetChange))
         for sold in understood.changed.liquidated:
-            found.append((Side.SELL, sold.security_id, sold.slice_id, sold.value, sold.quantity_nanos))
+            part = OrderPart(sold.slice_id, sold.value, event_id)
+            found.append((Side.SELL, sold.security_id, sold.value, sold.quantity_nanos, (part,)))
     for side in (Side.SELL, Side.BUY):
         for row in np.flatnonzero(trades < 0 if side is Side.SELL else trades > 0).tolist():
             amount = abs(int(trades[row]))
             held = tree.quantity[row] if side is Side.SELL and amount == tree.value[row] else None
-            found.append((side, tree.security_ids[row], tree.slice_ids[row], amount, held))
+            parts = tuple(OrderPart(tree.slice_ids[row], share, event_id) for event_id, share in shares[row])
+            found.append((side, tree.security_ids[row], amount, held, parts))
     orders = []
-    for i, (side, name, slice_id, amount, held) in enumerate(found):
+    for i, (side, name, amount, held, parts) in enumerate(found):
         quantity, by_quantity = _quantity(listed.get(name), understood.portfolio.currency_code, side, amount, held)
-        part = OrderPart(slice_id, amount, event_id)
-        orders.append(Order(i + 1, name, side, amount, held is not None, (part,), quantity, by_quantity))
+        orders.append(Order(i + 1, name, side, amount, held is not None, parts, quantity, by_quantity))
     return tuple(orders)
 
 
@@ -166,7 +174,7 @@ def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[i
             )
             tail.setdefault(end, []).append(node)
     sold_within = changed.sold_within(tree) if changed else {}
-    proceeds = _proceeds(problem)
+    proceeds, stayed = _proceeds(understood), _stayed(problem)
     nodes: list[Node] = []
     for row, slice_id in enumerate(tree.slice_ids):
         nodes += tail.get(row, [])
@@ -176,19 +184,32 @@ def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[i
             before, wanted = sold_within[row], -float(sold_within[row])
         elif row == problem.event_row and not proceeds:
             wanted = float(problem.situation.received.get(row, 0))
+        elif row in proceeds and stayed.get(row, 0) != proceeds[row]:  # some of them paid for something elsewhere
+            wanted += stayed.get(row, 0) - proceeds[row]
         nodes.append(Node(slice_id, before, wanted, after[row] - before, after[row], reasons[row]))
     return tuple(nodes + tail.get(len(tree.slice_ids), []))
 
 
-def _proceeds(problem: Problem) -> dict[int, int]:
-    """What liquidations left in each pie and below it: part of the pies' value before (V_p still counts R_p)."""
+def _proceeds(understood: Understood) -> dict[int, int]:
+    """What was liquidated in each pie and below it: part of the pies' value before (V_p still counts R_p)."""
+    tree = understood.situation.tree
+    received = understood.changed.received if understood.changed else {}
+    rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)} if received else {}
+    return _summed_up(tree, {rows[pie_id]: amount for pie_id, amount in received.items()})
+
+
+def _stayed(problem: Problem) -> dict[int, int]:
+    """The money that enters at each pie and below it."""
+    return _summed_up(problem.tree, problem.situation.received)
+
+
+def _summed_up(tree: Tree, amounts: Mapping[int, int]) -> dict[int, int]:
+    """By row: what lies there and below."""
     found: dict[int, int] = {}
-    if not problem.situation.from_liquidation:
-        return found
-    for row, amount in problem.situation.received.items():
+    for row, amount in amounts.items():
         while row != -1:
             found[row] = found.get(row, 0) + amount
-            row = problem.tree.parent[row]
+            row = tree.parent[row]
     return found
 
 

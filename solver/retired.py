@@ -17,9 +17,10 @@ from itertools import combinations
 
 import numpy as np
 
-from solver.cash import Intervals, reachable, sales
+from solver.cash import sales
 from solver.ideal import Mode
 from solver.problem import Problem
+from solver.sums import Intervals, reachable
 
 __all__ = ["least_excess"]
 
@@ -38,7 +39,8 @@ def least_excess(problem: Problem) -> int:
     leaf[problem.leaves] = True
     sells = (problem.keep >= 0) & (problem.keep < problem.value)
     retired = np.flatnonzero(sells).tolist()
-    if problem.situation.mode is not Mode.SELLING or len(retired) > MOST_RETIRED or not leaf[sells].all():
+    one_sided = problem.situation.mode is Mode.SELLING and not problem.situation.rebalanced
+    if not one_sided or len(retired) > MOST_RETIRED or not leaf[sells].all():
         return kept
     if problem.closes[sells].any():
         return kept

@@ -56,16 +56,37 @@ def search(problem: Problem, budget: Budget) -> Outcome:
             outcome.stopped = True
             return outcome
         kept, attained = found
+        if _anywhere(problem, int(kept.sum()), outcome, budget):
+            return outcome
         held = problem.retired_within(kept)
         start = outcome.incumbent = start_plan(held)
         if start is None and attained.sides is not None:
             _improve(outcome, held, attained.sides, attained.points)
             start = outcome.incumbent
         proposal = _proposal(held, start, budget, NODES_FIRST)
-    _rounds(held, proposal, outcome, budget)
+        _rounds(held, proposal, outcome, budget)
+        outcome.engine_bound = 0.0  # HiGHS's is that of one way to share what they keep, and others may be better
+    else:
+        _rounds(held, proposal, outcome, budget)
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
     return outcome
+
+
+def _anywhere(problem: Problem, excess: int, outcome: Outcome, budget: Budget) -> bool:
+    """Search with every retired row free to keep all of ``excess``; whether the best plan then keeps no more in sum.
+
+    Which of them keeps it makes a difference to J; ``outcome`` is as it was if this fails.
+    """
+    held = problem.retired_within(excess)
+    start = outcome.incumbent = start_plan(held)
+    _rounds(held, _proposal(held, start, budget, NODES_FIRST), outcome, budget)
+    if outcome.incumbent is not None:
+        outcome.excess = retired_excess(problem, outcome.incumbent.flows)
+        if outcome.excess <= excess:
+            return True
+    outcome.incumbent, outcome.branches, outcome.engine_bound, outcome.stopped = None, (), 0.0, False
+    return False
 
 
 def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: Budget) -> None:

@@ -10,7 +10,7 @@ from string import Formatter
 from solver.money import minor_digits
 from solver.plan import Reason, ReasonCode
 
-__all__ = ["SENTENCES", "Form", "forms", "money_text"]
+__all__ = ["SENTENCES", "Form", "forms", "money_text", "spent_form"]
 
 SENTENCES = {
     ReasonCode.UNDERWEIGHT: "Underweight: it buys {trade} to come nearer to its target.",
@@ -40,6 +40,7 @@ SENTENCES = {
 TEXTS = frozenset(("blocked",))  # figures that are words
 
 LIMITED = "since the rules of other slices leave them no more of it."
+SPENT = "Taken out of the portfolio: sold whole for {trade}, which goes where these events together send it."
 CROWDED_OUT = "It would trade {ideal}, but what others must trade under the minimum of {minimum} leaves it too little."
 
 
@@ -69,6 +70,12 @@ def forms(currency_code: str, limited: bool = False) -> tuple[dict[ReasonCode, F
             sentences[code] = f"{sentences[code].split(' since ')[0]} {LIMITED}"
     forms = {code: _form(code, sentence, currency_code) for code, sentence in sentences.items()}
     return forms, _form(ReasonCode.BELOW_MINIMUM, CROWDED_OUT, currency_code)
+
+
+@lru_cache(maxsize=256)
+def spent_form(currency_code: str) -> Form:
+    """The sentence of what was liquidated where another event takes some of the proceeds out of their pie."""
+    return _form(ReasonCode.LIQUIDATED, SPENT, currency_code)
 
 
 def _form(code: ReasonCode, sentence: str, currency_code: str) -> Form:

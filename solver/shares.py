@@ -235,10 +235,16 @@ def in_turn(book: Book, money: int, wants: list[int]) -> list[int]:
     flows[book.event] = money
     for p in book.pies:
         left, slices = flows[p], [c for c in book.tree.children[p] if wants[c]]
-        for c in sorted(slices, key=lambda c: level_key(book.value[c], book.tree.weight[c])):
+        for c in sorted(slices, key=lambda c: _underweight(book, c)):
             flows[c] = min(left, wants[c])
             left -= flows[c]
     return flows
+
+
+def _underweight(book: Book, c: int) -> tuple[bool, int]:
+    """Orders slices as the most relatively underweight first; a retired pie that rebalances inside comes last."""
+    weight = book.tree.weight[c]
+    return weight == 0, level_key(book.value[c], weight) if weight else 0
 
 
 def _fixed(

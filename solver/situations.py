@@ -1,20 +1,29 @@
-"""An event understood: checked against the portfolio and turned into money, direction and place.
+"""Events understood: checked against the portfolio and turned into money, direction and place.
 
-This is PROBLEM.md's table of events, one function a row.
+This is PROBLEM.md's table of events, of one event or of several at once. A target change comes first; what all events
+bring and take is one net flow (``funds.py``); and then the root
+
+    rebalances    where an event asks for that, with all the money there is
+    sells         where a withdrawal is not paid by then
+    buys          where deposits or proceeds of a liquidation are left to invest
+    does nothing  elsewhere
+
+and nested pies that are asked to rebalance do so inside, with what their parents give them or want of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from solver.conflicts import check_amounts, check_pairs, rebalanced_rows
 from solver.domains import Limits
-from solver.errors import InvalidRequest, Violation
-from solver.events import Deposit, Event, Reach, Rebalance, TargetChange, Withdrawal
+from solver.errors import InvalidRequest, Unsupported, Violation
+from solver.events import Deposit, Event, Events, Reach, Rebalance, TargetChange, Withdrawal, listed
+from solver.funds import Funds, funds_of
 from solver.ideal import Mode
-from solver.money import MAX_MONEY, money_violation
 from solver.plan import Infeasible
 from solver.portfolio import Portfolio
-from solver.problem import Situation
+from solver.problem import Situation, build_problem
 from solver.rules import Rules
 from solver.securities import Security, Side
 from solver.targets import Changed, apply_target_change
@@ -25,41 +34,207 @@ __all__ = ["Understood", "understand"]
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A valid event: the portfolio it leaves the caller with before trading, the situation, and cash in and out.
+    """Valid events: the portfolio they leave the caller with before trading, the situation, and cash in and out.
 
+    ``rebalanced`` are the rows of the pies that are asked to rebalance, and the ids of the events that ask it;
     ``waits`` says that a deposit is too small to be invested yet.
     """
 
     portfolio: Portfolio
     situation: Situation
-    event_id: str
-    received_cash: int = 0
-    paid_out: int = 0
+    events: tuple[Event, ...]
+    funds: Funds
+    rebalanced: dict[int, str] = field(default_factory=dict)
     changed: Changed | None = None
     waits: bool = False
     rules: Rules = field(default_factory=Rules)
 
 
-def understand(portfolio: Portfolio, event: Event, rules: Rules) -> Understood | Infeasible:
-    """Check ``event`` and pose it.
+def understand(portfolio: Portfolio, events: Events, rules: Rules) -> Understood | Infeasible:
+    """Check one event, or several at once, and pose them.
 
-    Raises ``InvalidRequest`` naming the field; a withdrawal above what can be raised, or a liquidation of what may not
+    Raises ``InvalidRequest`` naming the field (``Unsupported`` where a pie that rebalances beside buys or sells alone
+    meets quantity steps); a withdrawal above what can be raised, or a liquidation of what may not
     be sold, is an ``Infeasible`` answer.
     """
-    answer = _understand(portfolio, event, rules)
-    if isinstance(answer, Understood):
-        _check_securities(portfolio, answer)
+    events = listed(events)
+    check_pairs(events)
+    check_amounts(portfolio, events)
+    changed = _changed(portfolio, events)
+    kept = changed.portfolio if changed else portfolio
+    tree = flatten(kept)
+    asked = rebalanced_rows(events, portfolio, tree, changed)
+    if changed and (blocked := _blocked(portfolio, changed)):
+        return Infeasible("LIQUIDATION_BLOCKED", blocked)
+    fell = changed.received if changed else {}
+    proceeds = {row: fell[slice_id] for row, slice_id in enumerate(tree.slice_ids) if slice_id in fell} if fell else {}
+    funds = funds_of(events, portfolio.cash, rules, proceeds)
+    worth = portfolio.value + portfolio.cash + funds.received - funds.paid_out
+    posed = _Posed(kept, tree, events, rules, funds, asked, _limits(kept, tree, rules, worth))
+    unpaid = posed.unpaid(portfolio)
+    if unpaid:
+        return unpaid
+    answer = posed.understood(changed)
+    _check_securities(portfolio, answer)
+    _check_steps(answer)
     return answer
 
 
-def _understand(portfolio: Portfolio, event: Event, rules: Rules) -> Understood | Infeasible:
-    if isinstance(event, Deposit):
-        return _deposit(portfolio, event, rules)
-    if isinstance(event, Withdrawal):
-        return _withdrawal(portfolio, event, rules)
-    if isinstance(event, Rebalance):
-        return _rebalance(portfolio, event, rules)
-    return _target_change(portfolio, event, rules)
+def _changed(portfolio: Portfolio, events: tuple[Event, ...]) -> Changed | None:
+    for i, event in enumerate(events):
+        if isinstance(event, TargetChange):
+            return apply_target_change(portfolio, event, f"events[{i}].target_change")
+    return None
+
+
+def _blocked(portfolio: Portfolio, changed: Changed) -> tuple[str, ...]:
+    """The blocked sales that keep a liquidation from being done."""
+    blocked = {security.security_id for security in portfolio.securities if security.blocked(Side.SELL)}
+    kept = sorted({sold.security_id for sold in changed.liquidated} & blocked)
+    return tuple(f"securities[{name}].blocks[SELL]" for name in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Posed:
+    """What is known of the events once their targets are in force, and the situation made of it."""
+
+    portfolio: Portfolio  # under the new targets, without what was liquidated
+    tree: Tree
+    events: tuple[Event, ...]
+    rules: Rules
+    funds: Funds
+    asked: dict[int, tuple[Reach, str]]
+    limits: dict[int, Limits]
+
+    def held(self) -> list[tuple[int, int]]:
+        """Value and minimum trade of every leaf that may be sold."""
+        limits, m = self.limits, self.rules.min_trade
+        return [
+            (value, limits[row].min_trade if row in limits else m)
+            for row, value in enumerate(self.tree.value)
+            if not self.tree.children[row] and not (row in limits and limits[row].no_sell)
+        ]
+
+    def unpaid(self, portfolio: Portfolio) -> Infeasible | None:
+        """Why the withdrawals can not be paid from ``portfolio``, the account as it was; ``None`` where they can."""
+        wanted = self.funds.paid_out
+        available = portfolio.value + portfolio.cash + self.funds.received
+        if not wanted:
+            return None
+        if wanted > available:
+            return Infeasible("WITHDRAWAL_EXCEEDS_PORTFOLIO", (), available)
+        most = available - self.portfolio.value + sum(value for value, _ in self.held())
+        if wanted > most:
+            return Infeasible("WITHDRAWAL_BLOCKED", _fewest_blocks(portfolio, available - wanted), most)
+        return None
+
+    def understood(self, changed: Changed | None) -> Understood:
+        """The events posed as one problem."""
+        deposits = any(isinstance(event, Deposit) for event in self.events)
+        waits = self.waits()
+        if 0 in self.asked:
+            funds = self.funds
+            money = funds.idle - min(funds.short, sum(v for v, _ in self.held())) + sum(funds.proceeds.values())
+            situation = self.paying(self.situation(Mode.REBALANCING, {0: money} if money else {}))
+        elif self.funds.short:
+            situation = self.paying(self.situation(Mode.SELLING, self.raised()))
+        else:
+            situation = self.invested({0: self.funds.idle} if deposits and not waits else {}, deposits)
+        rebalanced = {row: event_id for row, (_, event_id) in self.asked.items()}
+        return Understood(self.portfolio, situation, self.events, self.funds, rebalanced, changed, waits, self.rules)
+
+    def waits(self) -> bool:
+        """Whether there are deposits alone, and less to invest than the threshold."""
+        threshold = self.rules.deposit_threshold
+        alone = all(isinstance(event, Deposit) for event in self.events)
+        return alone and threshold is not None and 0 < self.funds.idle < threshold
+
+    def paying(self, situation: Situation) -> Situation:
+        """``situation``, or the same with deep rebalances, where shallow ones leave too little that may be sold.
+
+        A pie that is to buy, or to rest, inside a shallow rebalance does not sell; but a withdrawal has to be paid.
+        """
+        reaches = situation.reach, *situation.rebalanced.values()
+        if not self.funds.short or Reach.SHALLOW not in reaches or build_problem(situation).lowest()[0] <= 0:
+            return situation
+        deep = dict.fromkeys(situation.rebalanced, Reach.DEEP)
+        return replace(situation, reach=Reach.DEEP, rebalanced=deep)
+
+    def raised(self) -> dict[int, int]:
+        """F = −min(V, max(m₀, what is short)), V what may be sold: a sale is at least the minimum, if one can be."""
+        held = self.held()
+        least = min((m for value, m in held if value >= m), default=0)
+        raised = min(sum(value for value, _ in held), max(least, self.funds.short))
+        return {0: -raised} if raised else {}
+
+    def invested(self, at_root: dict[int, int], deposits: bool) -> Situation:
+        """Money in, or none: the root buys where there is any that no rebalancing pie has to itself."""
+        received = dict(at_root)
+        outside = at_root.get(0, 0) > 0
+        for row, amount in self.funds.proceeds.items():
+            pie = self.rebalancing_pie(row)
+            received[pie] = received.get(pie, 0) + amount
+            outside |= pie not in self.asked
+        if outside or (deposits and not self.asked):
+            return self.situation(Mode.BUYING, received)
+        if not self.asked:
+            withdrawn = any(isinstance(event, Withdrawal) for event in self.events)
+            return self.situation(Mode.SELLING if withdrawn else Mode.NOTHING, {})
+        outermost = {self.rebalancing_pie(row) for row in self.asked}
+        received.pop(0, None)
+        if len(outermost) == 1:
+            return self.situation(Mode.REBALANCING, received, outermost.pop())
+        return self.situation(Mode.NOTHING, received)
+
+    def rebalancing_pie(self, row: int) -> int:
+        """The outermost pie at or around ``row`` that is asked to rebalance; ``row`` itself where there is none."""
+        found = at = row
+        while at != -1:
+            found = at if at in self.asked else found
+            at = self.tree.parent[at]
+        return found
+
+    def situation(self, mode: Mode, received: dict[int, int], event_row: int = 0) -> Situation:
+        reach = self.asked[event_row][0] if event_row in self.asked else Reach.DEEP
+        inside = {row: reach for row, (reach, _) in self.asked.items() if row != event_row}
+        m = self.rules.min_trade
+        return Situation(self.tree, event_row, mode, reach, received, m, limits=self.limits, rebalanced=inside)
+
+
+def _fewest_blocks(portfolio: Portfolio, spare: int) -> tuple[str, ...]:
+    """The fewest blocked sales that alone leave more than ``spare`` unsold: those of the largest positions."""
+    values: dict[str, int] = {}
+    tree = flatten(portfolio)
+    for name, value in zip(tree.security_ids, tree.value, strict=True):
+        values[name] = values.get(name, 0) + value
+    blocked = [s.security_id for s in portfolio.securities if s.blocked(Side.SELL)]
+    found: list[str] = []
+    for name in sorted(blocked, key=lambda name: -values[name]):
+        if spare < 0:
+            break
+        found.append(f"securities[{name}].blocks[SELL]")
+        spare -= values[name]
+    return tuple(found)
+
+
+def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, worth: int) -> dict[int, Limits]:
+    """What the rules of single securities let their leaves do in an account that is ``worth`` so much afterwards."""
+    listed = {security.security_id: security for security in portfolio.securities}
+    rows = ((row, listed[name]) for row, name in enumerate(tree.security_ids) if name in listed)
+    code = portfolio.currency_code
+    return {row: _limit(security, rules, worth, code, tree.quantity[row]) for row, security in rows}
+
+
+def _limit(security: Security, rules: Rules, worth: int, currency_code: str, quantity: int) -> Limits:
+    return Limits(
+        min_trade=max(rules.min_trade, security.min_trade),
+        no_buy=security.blocked(Side.BUY),
+        no_sell=security.blocked(Side.SELL),
+        most=security.most(worth),
+        least=security.min_position,
+        steps=security.steps(currency_code),
+        whole_steps=max(0, quantity - 1) // security.step_nanos,
+    )
 
 
 def _check_securities(portfolio: Portfolio, understood: Understood) -> None:
@@ -80,123 +255,26 @@ def _check_securities(portfolio: Portfolio, understood: Understood) -> None:
         raise InvalidRequest(tuple(faults))
 
 
-def _checked_amount(portfolio: Portfolio, field: str, amount: int, least: int, adds: bool) -> None:
-    fault = money_violation(field, amount, least)
-    if fault is None and adds and portfolio.value + portfolio.cash + amount > MAX_MONEY:
-        total = portfolio.value + portfolio.cash + amount
-        fault = Violation(field, "AMOUNT_TOO_LARGE", f"brings the total to {total}; at most {MAX_MONEY} are supported")
-    if fault:
-        raise InvalidRequest((fault,))
+def _check_steps(understood: Understood) -> None:
+    """No pie rebalances inside one that only buys or only sells while securities trade in steps of several cents.
 
-
-def _deposit(portfolio: Portfolio, event: Deposit, rules: Rules) -> Understood:
-    """R_root = D + cash above the floor; nothing while that is under the threshold."""
-    _checked_amount(portfolio, "events[0].deposit.amount", event.amount, 0, adds=True)
-    tree = flatten(portfolio)
-    money = max(0, event.amount + portfolio.cash - rules.cash_floor)
-    waits = rules.deposit_threshold is not None and 0 < money < rules.deposit_threshold
-    limits = _limits(portfolio, tree, rules, event.amount)
-    received = {} if waits else {0: money}
-    situation = Situation(tree, 0, Mode.BUYING, Reach.DEEP, received, rules.min_trade, limits=limits)
-    return Understood(portfolio, situation, event.event_id, received_cash=event.amount, waits=waits, rules=rules)
-
-
-def _withdrawal(portfolio: Portfolio, event: Withdrawal, rules: Rules) -> Understood | Infeasible:
-    """F = −min(V, max(m₀, W − cash above the floor)) where that is positive, V what may be sold.
-
-    A sale is at least the minimum, if some position allows that.
+    What its orders leave over could not become cash there, so that a plan may exist and not be found.
     """
-    _checked_amount(portfolio, "events[0].withdrawal.amount", event.amount, 1, adds=False)
-    available = portfolio.value + portfolio.cash
-    if event.amount > available:
-        return Infeasible("WITHDRAWAL_EXCEEDS_PORTFOLIO", (), available)
-    tree = flatten(portfolio)
-    limits = _limits(portfolio, tree, rules, -event.amount)
-    held = [
-        (value, limits[row].min_trade if row in limits else rules.min_trade)
-        for row, value in enumerate(tree.value)
-        if not tree.children[row] and not (row in limits and limits[row].no_sell)
-    ]
-    sellable = sum(value for value, _ in held)
-    if event.amount > sellable + portfolio.cash:
-        return Infeasible("WITHDRAWAL_BLOCKED", _fewest_blocks(portfolio, event), sellable + portfolio.cash)
-    wanted = event.amount - max(0, portfolio.cash - rules.cash_floor)
-    raised = 0
-    if wanted > 0:
-        least = min((m for value, m in held if value >= m), default=0)
-        raised = min(sellable, max(least, wanted))
-    received = {0: -raised} if raised else {}
-    situation = Situation(tree, 0, Mode.SELLING, Reach.DEEP, received, rules.min_trade, limits=limits)
-    return Understood(portfolio, situation, event.event_id, paid_out=event.amount)
-
-
-def _fewest_blocks(portfolio: Portfolio, event: Withdrawal) -> tuple[str, ...]:
-    """The fewest blocked sales that alone keep ``event`` from being paid: those of the largest positions."""
-    values: dict[str, int] = {}
-    tree = flatten(portfolio)
-    for name, value in zip(tree.security_ids, tree.value, strict=True):
-        values[name] = values.get(name, 0) + value
-    spare = portfolio.value + portfolio.cash - event.amount  # so much may stay unsold
-    blocked = [s.security_id for s in portfolio.securities if s.blocked(Side.SELL)]
-    found: list[str] = []
-    for name in sorted(blocked, key=lambda name: -values[name]):
-        if spare < 0:
-            break
-        found.append(f"securities[{name}].blocks[SELL]")
-        spare -= values[name]
-    return tuple(found)
-
-
-def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, flow: int) -> dict[int, Limits]:
-    """What the rules of single securities let their leaves do; ``flow`` is the cash that comes in with the event."""
-    listed = {security.security_id: security for security in portfolio.securities}
-    worth = portfolio.value + portfolio.cash + flow
-    rows = ((row, listed[name]) for row, name in enumerate(tree.security_ids) if name in listed)
-    code = portfolio.currency_code
-    return {row: _limit(security, rules, worth, code, tree.quantity[row]) for row, security in rows}
-
-
-def _limit(security: Security, rules: Rules, worth: int, currency_code: str, quantity: int) -> Limits:
-    return Limits(
-        min_trade=max(rules.min_trade, security.min_trade),
-        no_buy=security.blocked(Side.BUY),
-        no_sell=security.blocked(Side.SELL),
-        most=security.most(worth),
-        least=security.min_position,
-        steps=security.steps(currency_code),
-        whole_steps=max(0, quantity - 1) // security.step_nanos,
+    situation = understood.situation
+    coarse = any(limit.steps and limit.steps.coarse for limit in situation.limits.values())
+    problem = build_problem(situation) if coarse and situation.rebalanced else None
+    if problem is None or not problem.steps:
+        return
+    tied = {problem.tree.slice_ids[p] for p in situation.rebalanced if not problem.leaves_cash(p)}
+    stepped = problem.tree.security_ids[min(problem.steps)]
+    told = (
+        f"is a rebalance inside a pie that only buys or only sells, while {stepped!r} trades in quantity steps worth "
+        "more than a minor unit; together these are not supported yet, so send the rebalance by itself"
     )
-
-
-def _rebalance(portfolio: Portfolio, event: Rebalance, rules: Rules) -> Understood:
-    tree = flatten(portfolio)
-    row = _pie_row(tree, "events[0].rebalance.slice_id", event.slice_id)
-    cash = max(0, portfolio.cash - rules.cash_floor)
-    received = {0: cash} if row == 0 and cash else {}
-    limits = _limits(portfolio, tree, rules, 0)
-    situation = Situation(tree, row, Mode.REBALANCING, event.reach, received, rules.min_trade, limits=limits)
-    return Understood(portfolio, situation, event.event_id)
-
-
-def _pie_row(tree: Tree, field: str, slice_id: str) -> int:
-    if slice_id not in tree.slice_ids:
-        raise InvalidRequest((Violation(field, "UNKNOWN_SLICE_ID", f"{slice_id!r} is not in the portfolio"),))
-    row = tree.slice_ids.index(slice_id)
-    if not tree.children[row]:
-        raise InvalidRequest((Violation(field, "NOT_A_PIE", f"{slice_id!r} is a holding; only a pie rebalances"),))
-    return row
-
-
-def _target_change(portfolio: Portfolio, event: TargetChange, rules: Rules) -> Understood | Infeasible:
-    changed = apply_target_change(portfolio, event)
-    blocked = {security.security_id for security in portfolio.securities if security.blocked(Side.SELL)}
-    kept = sorted({sold.security_id for sold in changed.liquidated} & blocked)
-    if kept:
-        return Infeasible("LIQUIDATION_BLOCKED", tuple(f"securities[{name}].blocks[SELL]" for name in kept))
-    tree = flatten(changed.portfolio)
-    rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)}
-    received = {rows[pie_id]: amount for pie_id, amount in changed.received.items()}
-    mode = Mode.BUYING if received else Mode.NOTHING
-    limits = _limits(changed.portfolio, tree, rules, sum(received.values()))
-    situation = Situation(tree, 0, mode, Reach.DEEP, received, rules.min_trade, from_liquidation=True, limits=limits)
-    return Understood(changed.portfolio, situation, event.event_id, changed=changed)
+    faults = [
+        Violation(f"events[{i}].rebalance", "UNSUPPORTED", told)
+        for i, event in enumerate(understood.events)
+        if isinstance(event, Rebalance) and event.slice_id in tied
+    ]
+    if faults:
+        raise Unsupported(tuple(faults))

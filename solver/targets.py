@@ -25,8 +25,6 @@ from solver.tree import Tree
 
 __all__ = ["Changed", "Liquidated", "apply_target_change"]
 
-AT = "events[0].target_change"
-
 
 @dataclass(frozen=True, slots=True)
 class Liquidated:
@@ -71,8 +69,8 @@ class Changed:
         return found
 
 
-def apply_target_change(portfolio: Portfolio, event: TargetChange) -> Changed:
-    """Apply ``event``.
+def apply_target_change(portfolio: Portfolio, event: TargetChange, at: str = "events[0].target_change") -> Changed:
+    """Apply ``event``, which stands at the field ``at`` of the request.
 
     Raises
     ------
@@ -82,8 +80,8 @@ def apply_target_change(portfolio: Portfolio, event: TargetChange) -> Changed:
         a pie moved below itself, a security sold and bought by the same event, a tree too deep or too large.
     """
     index, listed = _Index(portfolio), dict[str, str]()
-    _refuse(list(_form_violations(index, event, listed)))
-    change = _Change(index, {pie.slice_id: pie for pie in event.pies}, listed)
+    _refuse(list(_form_violations(index, event, at, listed)))
+    change = _Change(index, at, {pie.slice_id: pie for pie in event.pies}, listed)
     root = change.build("", portfolio.root, (), 1)
     _refuse(change.violations)  # before anybody is missed who is absent only because of these
     change.check_leavers()
@@ -94,12 +92,12 @@ def apply_target_change(portfolio: Portfolio, event: TargetChange) -> Changed:
     try:
         changed = replace(portfolio, root=root)
     except InvalidRequest as fault:  # what only the whole tree shows, said of the event and not of a tree nobody sent
-        raise InvalidRequest(tuple(_said_of_the_event(v) for v in fault.violations)) from fault
+        raise InvalidRequest(tuple(_said_of_the_event(at, v) for v in fault.violations)) from fault
     return Changed(changed, change.received, tuple(change.liquidated), frozenset(change.added), frozenset(change.moved))
 
 
-def _said_of_the_event(fault: Violation) -> Violation:
-    return Violation(f"{AT}.pies", fault.reason, f"would leave a portfolio that {fault.description}")
+def _said_of_the_event(at: str, fault: Violation) -> Violation:
+    return Violation(f"{at}.pies", fault.reason, f"would leave a portfolio that {fault.description}")
 
 
 def _refuse(violations: list[Violation]) -> None:
@@ -125,13 +123,13 @@ class _Index:
         return slice_id == "" or (slice_id in self.slice and isinstance(self.slice[slice_id].content, Pie))
 
 
-def _form_violations(index: _Index, event: TargetChange, listed: dict[str, str]) -> Iterator[Violation]:
+def _form_violations(index: _Index, event: TargetChange, where: str, listed: dict[str, str]) -> Iterator[Violation]:
     """What is wrong with the event's own form, before the tree is rebuilt; ``listed`` gets each slice's field."""
     if not event.pies:
-        yield Violation(f"{AT}.pies", "EMPTY_TARGET_CHANGE", "is empty; name at least one pie to change")
+        yield Violation(f"{where}.pies", "EMPTY_TARGET_CHANGE", "is empty; name at least one pie to change")
     seen_pies: set[str] = set()
     for i, pie in enumerate(event.pies):
-        at = f"{AT}.pies[{i}]"
+        at = f"{where}.pies[{i}]"
         if not index.is_pie(pie.slice_id):
             reason = "NOT_A_PIE" if pie.slice_id in index.slice else "UNKNOWN_SLICE_ID"
             yield Violation(f"{at}.slice_id", reason, f"{pie.slice_id!r} is no pie of this portfolio")
@@ -190,6 +188,7 @@ class _Change:
     """The new tree while it is being built, and who was seen in it."""
 
     index: _Index
+    at: str  # the event's field
     pies: dict[str, ChangedPie]
     listed: dict[str, str]  # slice id -> its field in the event
     placed: dict[str, str] = field(default_factory=dict)  # slice id -> id of the pie that lists it now
@@ -268,7 +267,7 @@ class _Change:
         for i, pie_id in enumerate(self.pies):
             if pie_id and pie_id not in self.placed:
                 problem = f"{pie_id!r} leaves the portfolio in this event; do not name it as well"
-                self.violations.append(Violation(f"{AT}.pies[{i}].slice_id", "PIE_LEAVES", problem))
+                self.violations.append(Violation(f"{self.at}.pies[{i}].slice_id", "PIE_LEAVES", problem))
 
     def liquidate(self) -> None:
         """Sell every funded holding that left, or stands at or below a slice set to 0, into the pie that lost it."""

@@ -330,6 +330,10 @@ def _run(model: _Model, budget: Budget, node_limit: int) -> tuple[highspy.HighsM
     engine.setOptionValue("mip_max_nodes", node_limit)
     _local.watched[:] = [budget]
     ran = highspy.HighsStatus.kError if budget.cancelled else engine.run()
+    if engine.getModelStatus() == highspy.HighsModelStatus.kSolveError and not budget.exhausted:
+        engine.setOptionValue("presolve", "off")  # it trips over some models that are all but fixed
+        ran = engine.run()
+        engine.setOptionValue("presolve", "choose")
     _local.watched.clear()
     status = engine.getModelStatus()
     info = engine.getInfo()

@@ -143,9 +143,7 @@ def any_accounts(draw: st.DrawFn, most_value: int, most_leaves: int) -> Account:
 def ruled_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) -> tuple[Portfolio, Event, Rules]:
     """An account and an event under any combination of the rules of single securities and of cash."""
     portfolio, event, m = draw(any_accounts(most_value, most_leaves))
-    held = sorted({name for name in flatten(portfolio).security_ids if name})
-    some = draw(st.lists(st.sampled_from(held), min_size=1, max_size=3, unique=True))
-    securities = tuple(draw(_securities(name, most_value)) for name in some)
+    securities = draw(securities_of(portfolio, most_value))
     cash = st.integers(0, most_value // 2)
     rules = Rules(m, draw(st.one_of(st.just(0), cash)), draw(st.one_of(st.none(), st.none(), cash)))
     return replace(portfolio, securities=securities), event, rules
@@ -155,6 +153,15 @@ def ruled_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) 
 def stepped_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5) -> tuple[Portfolio, Event, Rules]:
     """An account of which some securities trade in whole shares worth a few cents, or in odd fractions of them."""
     portfolio, event, rules = draw(ruled_accounts(most_value, most_leaves))
+    changed = draw(stepped(portfolio))
+    if isinstance(event, Withdrawal):
+        event = Withdrawal(min(event.amount, max(1, changed.value + changed.cash)))
+    return changed, event, rules
+
+
+@st.composite
+def stepped(draw: st.DrawFn, portfolio: Portfolio) -> Portfolio:
+    """The account with a price and a step for some of its securities."""
     rules_of = {security.security_id: security for security in portfolio.securities}
     held = sorted({name for name in flatten(portfolio).security_ids if name})
     for name in draw(st.lists(st.sampled_from(held), min_size=1, max_size=4, unique=True)):
@@ -163,10 +170,7 @@ def stepped_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5
         security = rules_of.get(name, Security(name))
         rules_of[name] = replace(security, price_micros=price, quantity_step_nanos=step)
     root = _priced(portfolio.root, rules_of)
-    changed = Portfolio(root, portfolio.cash, securities=tuple(rules_of.values()))
-    if isinstance(event, Withdrawal):
-        event = Withdrawal(min(event.amount, max(1, changed.value + changed.cash)))
-    return changed, event, rules
+    return Portfolio(root, portfolio.cash, securities=tuple(rules_of.values()))
 
 
 def _priced(pie: Pie, rules_of: dict[str, Security]) -> Pie:
@@ -181,6 +185,14 @@ def _priced(pie: Pie, rules_of: dict[str, Security]) -> Pie:
             content = replace(content, value=quantity * security.price_micros // 10**13, quantity_nanos=quantity)
         slices.append(replace(child, content=content))
     return replace(pie, slices=tuple(slices))
+
+
+@st.composite
+def securities_of(draw: st.DrawFn, portfolio: Portfolio, most_value: int) -> tuple[Security, ...]:
+    """Rules of one to three of the account's securities."""
+    held = sorted({name for name in flatten(portfolio).security_ids if name})
+    some = draw(st.lists(st.sampled_from(held), min_size=1, max_size=3, unique=True))
+    return tuple(draw(_securities(name, most_value)) for name in some)
 
 
 @st.composite

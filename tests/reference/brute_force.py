@@ -44,9 +44,10 @@ def domains(problem: Problem) -> list[np.ndarray]:
 def _allowed(problem: Problem, leaf: int, trade: int) -> bool:
     limit, held = problem.situation.limit(leaf), int(problem.value[leaf])
     after = held + trade
+    comes_down = problem.mode[int(problem.parent[leaf])] is Mode.REBALANCING and not _gives_what_it_must(problem, leaf)
     if trade == 0:
         # in a rebalance a position above its largest has to come down, if it may be sold
-        balances = problem.mode[int(problem.parent[leaf])] is Mode.REBALANCING
+        balances = comes_down
         return not (balances and limit.most is not None and held > limit.most and not limit.no_sell)
     if (limit.no_buy if trade > 0 else limit.no_sell) or (limit.least and 0 < after < limit.least):
         return False
@@ -58,7 +59,7 @@ def _allowed(problem: Problem, leaf: int, trade: int) -> bool:
         and not _whole_steps(limit.steps, abs(trade), limit.whole_steps if trade < 0 else None)
     ):
         return False
-    falls = trade < 0 and problem.mode[int(problem.parent[leaf])] is not Mode.REBALANCING
+    falls = trade < 0 and not comes_down
     return limit.most is None or after <= limit.most or falls
 
 
@@ -68,6 +69,32 @@ def _whole_steps(steps: Steps, amount: int, most: int | None) -> bool:
     near = int(amount / worth)
     counts = range(max(1, near - 1), near + 3 if most is None else min(near + 3, most + 1))
     return any(int(k * worth) == amount for k in counts)
+
+
+def _gives_what_it_must(problem: Problem, leaf: int) -> bool:
+    """Whether ``leaf`` lies in a pie that rebalances inside one that only buys, sells or, itself in one, rests.
+
+    There cash may not be left, so that a position above its largest may have to stay.
+    """
+    tree, row, rebalanced = problem.tree, leaf, False
+    while row != problem.event_row:
+        row = tree.parent[row]
+        mode = problem.mode[row]
+        if rebalanced and (mode in (Mode.BUYING, Mode.SELLING)):
+            return True
+        resting = mode is Mode.NOTHING and problem.situation.mode is not Mode.NOTHING
+        if rebalanced and (resting or (mode is Mode.NOTHING and _in_a_rebalance(problem, row))):
+            return True
+        rebalanced |= mode is Mode.REBALANCING
+    return False
+
+
+def _in_a_rebalance(problem: Problem, row: int) -> bool:
+    while row != problem.event_row:
+        row = problem.tree.parent[row]
+        if problem.mode[row] is Mode.REBALANCING:
+            return True
+    return False
 
 
 def brute_force(problem: Problem) -> Best | None:
@@ -121,6 +148,8 @@ def _conserves(problem: Problem, grid: np.ndarray) -> np.ndarray:
     totals, received = _below(problem, grid), _received_below(problem)
     left = int(problem.received.sum()) - grid.sum(axis=1)
     fine = left >= 0
+    if problem.situation.rebalanced:
+        return fine & _goes_its_way(problem, totals - received)
     if problem.situation.mode is not Mode.BUYING:
         return fine
     tree = problem.tree
@@ -138,6 +167,42 @@ def _conserves(problem: Problem, grid: np.ndarray) -> np.ndarray:
     return fine
 
 
+def _goes_its_way(problem: Problem, flows: np.ndarray) -> np.ndarray:
+    """Pies that rebalance beside others get nothing from above where their parent sells, give nothing where it buys.
+
+    Where nothing happens above, each keeps less than m, or what its rules leave it at least, for the cash.
+    """
+    tree, m = problem.tree, problem.min_trade
+    fine = np.ones(len(flows), dtype=bool)
+    for p in range(len(tree.parent)):
+        if not tree.children[p] or p == problem.event_row or p not in tree.below(problem.event_row):
+            continue
+        above, y = problem.mode[tree.parent[p]], flows[:, p]
+        if above is Mode.BUYING:
+            fine &= y >= 0
+        if above is Mode.SELLING or _retired_above(problem, p) or problem.flow_max[p] == 0:
+            fine &= y <= 0
+        if above is Mode.NOTHING and p in problem.situation.rebalanced:
+            fine &= y <= 0
+            if problem.situation.mode is Mode.NOTHING and not _in_a_rebalance(problem, p):
+                fine &= -y <= max((-y[fine]).min(initial=2**62), m - 1, _smallest_buy(problem, tree.below(p)) - 1)
+            else:
+                fine &= y == 0
+    return fine
+
+
+def _retired_above(problem: Problem, p: int) -> bool:
+    """Whether money from above may not be spent in ``p``, which is asked to rebalance."""
+    tree, row = problem.tree, p
+    while p in problem.situation.rebalanced and row != problem.event_row:
+        if tree.weight[row] == 0:
+            return True
+        row = tree.parent[row]
+        if row in problem.situation.rebalanced:
+            break
+    return False
+
+
 def _limited_below(problem: Problem, p: int) -> bool:
     """Whether some leaf below may have no room for what its pie has to give it: then cash may stay there."""
     limits = [problem.situation.limit(row) for row in problem.tree.below(p) if not problem.tree.children[row]]
@@ -147,7 +212,7 @@ def _limited_below(problem: Problem, p: int) -> bool:
 def _flows(problem: Problem, totals: np.ndarray, received: np.ndarray) -> np.ndarray:
     """Money from above: what is traded below less what fell there, nothing for a pie in which nothing is bought."""
     flows = totals - received
-    if problem.situation.mode is Mode.BUYING:
+    if problem.situation.mode is Mode.BUYING and not problem.situation.rebalanced:
         flows = np.where(totals == 0, 0, flows)
     flows[:, problem.event_row] = 0
     return flows
@@ -155,26 +220,32 @@ def _flows(problem: Problem, totals: np.ndarray, received: np.ndarray) -> np.nda
 
 def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarray:
     m = problem.min_trade
+    if problem.situation.mode is Mode.NOTHING and problem.situation.rebalanced:
+        return left >= 0  # each pie's own has been looked at
     if problem.situation.mode is Mode.REBALANCING:
-        return left <= max(left.min(), m - 1, _smallest_buy(problem) - 1)
+        paid_in_steps = bool(problem.steps) and int(problem.received.sum()) < 0
+        least = _largest_step(problem) - 1 if paid_in_steps else 0
+        return left <= max(left.min(), m - 1, _smallest_buy(problem) - 1, least)
+    one_sided = (grid >= 0).all(axis=1) if problem.situation.mode is Mode.BUYING else (grid <= 0).all(axis=1)
     if problem.situation.mode is Mode.BUYING:
-        return left <= max(left.min(), _smallest_buy(problem) - 1 if problem.steps else 0)
+        return left <= max(left[one_sided].min(), _smallest_buy(problem) - 1 if problem.steps else 0)
     if problem.steps:
-        return left <= max(left.min(), _largest_step(problem) - 1)
+        return left <= max(left[one_sided].min(), _largest_step(problem) - 1)
     value = np.array(problem.tree.value)[problem.leaves]
     keeps = value + problem.ideal_whole[problem.leaves] >= 1
     minimum = np.array([problem.situation.limit(leaf).min_trade for leaf in problem.leaves.tolist()])
+    kept = left[one_sided]
     closed = ((value < minimum) & keeps & (grid == -value) & (value > 0)).any(axis=1)
-    if ((left == 0) & ~closed).any():
+    if ((left == 0) & ~closed & one_sided).any():
         return left == 0
-    return left <= left.min() + m
+    return left <= kept.min() + m
 
 
-def _smallest_buy(problem: Problem) -> int:
-    """The least that could be bought anywhere, or the price of a step that an order grows by, rounded up."""
+def _smallest_buy(problem: Problem, rows: range | None = None) -> int:
+    """The least that could be bought anywhere (among ``rows``), or the price of a step that an order grows by, rounded up."""
     found = []
     for leaf, choice in zip(problem.leaves.tolist(), domains(problem), strict=True):
-        if (choice > 0).any():
+        if (choice > 0).any() and (rows is None or leaf in rows):
             found.append(max(int(choice[choice > 0].min()), _step(problem, leaf)))
     return min(found, default=1)
 

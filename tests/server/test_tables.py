@@ -55,3 +55,8 @@ def test_nothing_solved_is_said() -> None:
     request = example("deposit")
     request.options.validate_only = True
     assert "valid" in told(request)
+
+
+def test_of_several_events_whose_each_order_is() -> None:
+    text = told(example("several"))
+    assert row(text, "2")[-4:] == ["withdrawal", "216.28,", "rebalance", "1,235.13"]

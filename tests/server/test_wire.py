@@ -85,8 +85,9 @@ def spoil_no_event(r: pb.PlanRequest) -> None:
     del r.events[:]
 
 
-def spoil_two_events(r: pb.PlanRequest) -> None:
-    r.events.add().deposit.amount = 1
+def spoil_too_many_events(r: pb.PlanRequest) -> None:
+    for _ in range(100):
+        r.events.add().deposit.amount = 1
 
 
 def spoil_kind(r: pb.PlanRequest) -> None:
@@ -202,7 +203,7 @@ REFUSED = [
     (spoil_amount, "MISSING_FIELD", "events[0].deposit.amount"),
     (spoil_negative_amount, "NEGATIVE_AMOUNT", "events[0].deposit.amount"),
     (spoil_no_event, "MISSING_FIELD", "events"),
-    (spoil_two_events, "UNSUPPORTED", "events"),
+    (spoil_too_many_events, "TOO_MANY_EVENTS", "events"),
     (spoil_kind, "MISSING_FIELD", "events[0]"),
     (spoil_quantity, "MISSING_PRICE", "portfolio.root.slices[0].holding.quantity_nanos"),
     (spoil_price, "MISSING_FIELD", "portfolio.root.slices[0].holding.quantity_nanos"),
@@ -359,7 +360,7 @@ def test_service_info(client: Client) -> None:
     info = client.info()
     assert (info.max_slices, info.max_depth, info.max_money) == (10_000, 16, 10**13)
     assert list(info.engines) == [number for number in pb.Engine.values() if number]  # the tests' install has them all
-    assert (info.max_batch, info.max_request_bytes) == (1_000, 4 * 1024 * 1024)
+    assert (info.max_batch, info.max_request_bytes, info.max_events) == (1_000, 4 * 1024 * 1024, 100)
 
 
 def test_many_calls_at_once(client: Client) -> None:

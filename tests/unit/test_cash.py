@@ -8,10 +8,10 @@ import pytest
 
 from solver import Deposit, Holding, Pie, Plan, Portfolio, Quality, Rules, Slice, Withdrawal, plan
 from solver.bound import Cut
-from solver.cash import reachable
 from solver.certificate import covers
 from solver.problem import build_problem
 from solver.situations import Understood, understand
+from solver.sums import reachable
 
 
 def positions(count: int, most: int) -> Portfolio:

@@ -18,6 +18,7 @@ from solver import (
     Quality,
     Rebalance,
     Rules,
+    Security,
     Slice,
     Withdrawal,
     plan,
@@ -112,3 +113,13 @@ def situation_of(portfolio: Portfolio, event: Event, rules: Rules) -> Situation:
     understood = understand(portfolio, event, rules)
     assert isinstance(understood, Understood)
     return understood.situation
+
+
+def test_a_model_that_is_all_but_fixed() -> None:
+    """HiGHS's presolve ends in an error here; without it there is a plan: what is left of b and c is sold."""
+    p = Slice("p", 0, Pie((Slice("b", 1, Holding("B", 1)),)))
+    q = Slice("q", 0, Pie((Slice("c", 1, Holding("C", 1)), Slice("d", 0, Holding("D", 5)))))
+    full = Portfolio(Pie((p, q, Slice("e", 1, Holding("E", 0)))), securities=(Security("E", max_value=0),))
+    answer = plan(full, Rebalance(), Rules(4))
+    assert isinstance(answer, Plan)
+    assert [(order.security_id, order.amount) for order in answer.orders] == [("B", 1), ("C", 1)]

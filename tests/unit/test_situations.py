@@ -43,8 +43,8 @@ def test_a_deposit_buys_with_the_cash_held() -> None:
     found = understood(account(cash=7), Deposit(100, "e"), 25)
     situation = found.situation
     assert (situation.event_row, situation.mode, situation.received) == (0, Mode.BUYING, {0: 107})
-    assert (situation.min_trade, situation.from_liquidation) == (25, False)
-    assert (found.received_cash, found.paid_out, found.event_id, found.changed) == (100, 0, "e", None)
+    assert situation.min_trade == 25
+    assert (found.funds.received, found.funds.paid_out, found.changed) == (100, 0, None)
 
 
 def test_a_deposit_of_nothing_invests_the_cash() -> None:
@@ -73,7 +73,7 @@ def test_a_withdrawal_sells_what_cash_does_not_cover(cash: int, amount: int, m: 
     assert found.situation.mode is Mode.SELLING
     assert found.situation.event_row == 0
     assert found.situation.received == ({0: -sold} if sold else {})
-    assert (found.received_cash, found.paid_out) == (0, amount)
+    assert (found.funds.received, found.funds.paid_out) == (0, amount)
 
 
 def test_a_withdrawal_never_sells_more_than_the_holdings() -> None:
@@ -113,16 +113,16 @@ def test_new_targets_alone_trade_nothing() -> None:
     assert found.situation.received == {}
     assert found.changed is not None
     assert found.portfolio is found.changed.portfolio
-    assert (found.portfolio.cash, found.event_id) == (9, "e")
+    assert found.portfolio.cash == 9
 
 
 def test_a_liquidation_buys_in_the_pie_that_lost_it_without_the_cash() -> None:
     found = understood(account(9), change("p", b=0, c=1))
     situation = found.situation
     assert (situation.mode, situation.event_row, situation.received) == (Mode.BUYING, 0, {ROW_OF_PIE: 100})
-    assert situation.from_liquidation
+    assert found.funds.proceeds == {ROW_OF_PIE: 100}
     assert situation.tree.value[ROW_OF_PIE] == 50
-    assert (found.received_cash, found.paid_out) == (0, 0)
+    assert (found.funds.received, found.funds.paid_out) == (0, 0)
 
 
 REFUSED: list[tuple[Event, str, str]] = [
@@ -150,4 +150,4 @@ def test_refused(event: Event, field: str, reason: str) -> None:
 
 
 def test_a_deposit_up_to_the_most_money_is_taken() -> None:
-    assert understood(account(10), Deposit(MAX_MONEY - 460)).received_cash == MAX_MONEY - 460
+    assert understood(account(10), Deposit(MAX_MONEY - 460)).funds.received == MAX_MONEY - 460

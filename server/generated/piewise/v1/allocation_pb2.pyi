@@ -555,7 +555,7 @@ class GetServiceInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServiceInfoResponse(_message.Message):
-    __slots__ = ("solver_version", "engines", "max_slices", "max_depth", "max_batch", "max_request_bytes", "max_money")
+    __slots__ = ("solver_version", "engines", "max_slices", "max_depth", "max_batch", "max_request_bytes", "max_money", "max_events")
     SOLVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     ENGINES_FIELD_NUMBER: _ClassVar[int]
     MAX_SLICES_FIELD_NUMBER: _ClassVar[int]
@@ -563,6 +563,7 @@ class GetServiceInfoResponse(_message.Message):
     MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
     MAX_REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_MONEY_FIELD_NUMBER: _ClassVar[int]
+    MAX_EVENTS_FIELD_NUMBER: _ClassVar[int]
     solver_version: str
     engines: _containers.RepeatedScalarFieldContainer[Engine]
     max_slices: int
@@ -570,4 +571,5 @@ class GetServiceInfoResponse(_message.Message):
     max_batch: int
     max_request_bytes: int
     max_money: int
-    def __init__(self, solver_version: _Optional[str] = ..., engines: _Optional[_Iterable[_Union[Engine, str]]] = ..., max_slices: _Optional[int] = ..., max_depth: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_request_bytes: _Optional[int] = ..., max_money: _Optional[int] = ...) -> None: ...
+    max_events: int
+    def __init__(self, solver_version: _Optional[str] = ..., engines: _Optional[_Iterable[_Union[Engine, str]]] = ..., max_slices: _Optional[int] = ..., max_depth: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_request_bytes: _Optional[int] = ..., max_money: _Optional[int] = ..., max_events: _Optional[int] = ...) -> None: ...

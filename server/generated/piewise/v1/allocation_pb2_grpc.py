@@ -62,7 +62,7 @@ class AllocationServiceServicer:
     """
 
     def Plan(self, request, context):
-        """Plans one event of one account. Infeasible and out of time are outcomes; a gRPC error is a bad request
+        """Plans the events of one account. Infeasible and out of time are outcomes; a gRPC error is a bad request
         (INVALID_ARGUMENT, with BadRequest and ErrorInfo), overload (RESOURCE_EXHAUSTED) or a bug (INTERNAL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -70,7 +70,7 @@ class AllocationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Compare(self, request, context):
-        """Plans one event, and shows beside it what simple rules would trade instead.
+        """Plans the same, and shows beside it what simple rules would trade instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,107 @@
+"""Accounts with several events at once, as Hypothesis makes them: every kind beside every other, small and tight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from solver import (
+    Deposit,
+    Event,
+    Holding,
+    InvalidRequest,
+    Pie,
+    Portfolio,
+    Reach,
+    Rebalance,
+    Rules,
+    Slice,
+    TargetChange,
+    Withdrawal,
+    check_request,
+)
+from solver.tree import flatten
+from tests.property.strategies import securities_of, stepped, target_changes
+
+Several = tuple[Portfolio, tuple[Event, ...], Rules]
+
+
+@st.composite
+def side_by_side(draw: st.DrawFn, most_value: int, most_leaves: int = 5, cash: int = 8) -> Portfolio:
+    """A root with two nested pies and perhaps a holding; one pie may hold a pie itself."""
+    names = iter(range(100))
+    left = most_leaves
+
+    def holding() -> Slice:
+        nonlocal left
+        left -= 1
+        name = f"s{next(names)}"
+        value = draw(st.one_of(st.just(0), st.integers(0, most_value), st.integers(0, most_value)))
+        return Slice(name, draw(st.sampled_from([0, 1, 1, 2, 3])), Holding(name.upper(), value))
+
+    def pie(name: str, size: int, inner: Slice | None = None) -> Slice:
+        slices = [holding() for _ in range(size)] + ([inner] if inner else [])
+        if not any(s.target_weight for s in slices):
+            slices[0] = replace(slices[0], target_weight=1)
+        return Slice(name, draw(st.sampled_from([0, 1, 1, 2])), Pie(tuple(slices)))
+
+    first = pie("p", draw(st.integers(1, 2)))
+    if draw(st.booleans()) and left > 3:
+        first = pie("g", draw(st.integers(0, 1)), first)
+    second = pie("q", draw(st.integers(1, max(1, min(2, left)))))
+    slices = [first, second] + ([holding()] if left and draw(st.booleans()) else [])
+    if not any(s.target_weight for s in slices):
+        slices[0] = replace(slices[0], target_weight=1)
+    return Portfolio(Pie(tuple(slices)), draw(st.integers(0, cash)))
+
+
+@st.composite
+def several_events(draw: st.DrawFn, portfolio: Portfolio, m: int) -> tuple[Event, ...]:
+    """Two to four events, ids by their place."""
+    tree = flatten(portfolio)
+    pies = [tree.slice_ids[row] for row, children in enumerate(tree.children) if children]
+    worth = portfolio.value + portfolio.cash
+    kinds = ["deposit", "deposit", "withdrawal", "withdrawal", "rebalance", "inner", "inner", "inner", "change"]
+    found: list[Event] = []
+    for i in range(draw(st.integers(2, 4))):
+        kind, name = draw(st.sampled_from(kinds)), f"e{i}"
+        if kind == "deposit":
+            found.append(Deposit(draw(st.one_of(st.integers(0, 3 * m), st.integers(0, worth + 1))), name))
+        elif kind == "withdrawal":
+            found.append(Withdrawal(draw(st.integers(1, max(1, worth // 2))), name))
+        elif kind == "change":
+            found.append(TargetChange(draw(target_changes(portfolio)).pies, name))
+            kinds = [k for k in kinds if k != "change"]
+        else:
+            pie = "" if kind == "rebalance" else draw(st.sampled_from(pies))
+            found.append(Rebalance(pie, draw(st.sampled_from(Reach)), name))
+            pies = [p for p in pies if p != pie] or [""]
+            kinds = [k for k in kinds if k != "rebalance"] if pie == "" else kinds
+    return tuple(found)
+
+
+@st.composite
+def several(
+    draw: st.DrawFn, most_value: int = 9, most_leaves: int = 4, ruled: bool = False, steps: bool = False
+) -> Several:
+    """An account, events that do not exclude each other, and rules.
+
+    With those of securities where ``ruled``; with prices, and steps of a few cents, where ``steps``.
+    """
+    portfolio = draw(side_by_side(most_value, most_leaves))
+    m = draw(st.sampled_from([0, 1, most_value // 4, most_value // 3, most_value // 2, most_value // 2]))
+    events = draw(several_events(portfolio, m))
+    rules = Rules(m)
+    if ruled:
+        floor = draw(st.sampled_from([0, 0, 2, most_value // 2]))
+        rules = Rules(m, floor, draw(st.sampled_from([None, None, most_value // 2])))
+        portfolio = replace(portfolio, securities=draw(securities_of(portfolio, most_value)))
+    if steps:
+        portfolio = draw(stepped(portfolio))
+    try:
+        check_request(portfolio, events, rules)
+    except InvalidRequest:
+        assume(False)
+    return portfolio, events, rules
