@@ -88,7 +88,7 @@ class Copy:
         copy = cls(folder)
         for module in MODULES:  # written as mutants are: what they fail by is the flip alone
             copy._path(module).write_text(ast.unparse(ast.parse(copy._path(module).read_text())))
-        if not copy._passes(copy._tests(), SECONDS_OTHER, compiling=True):
+        if not copy._passes(copy._tests(), 4 * SECONDS_OTHER, compiling=True):
             sys.exit("the tests fail without any mutant: CI=true python -m pytest tests/unit tests/property")
         for module in MODULES:  # one that changes within a second must not be read from what was compiled before
             for compiled in (folder / "solver" / "__pycache__").glob(f"{module}.*.pyc"):
