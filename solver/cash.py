@@ -91,9 +91,11 @@ def _with_sales(problem: Problem, case: Problem) -> Problem:
 
 def _with(problem: Problem, rows: set[int], arrays: dict[str, Any]) -> Problem:
     """The same problem with these arrays, or numbers, at ``rows``."""
+    if not rows:
+        return problem
     inside = np.isin(np.arange(len(problem.value)), sorted(rows))
     changed: dict[str, Any] = {}
-    for name, values in arrays.items() if rows else ():
+    for name, values in arrays.items():
         changed[name] = np.where(inside, values, getattr(problem, name))
         changed[name].setflags(write=False)
     return replace(problem, **changed)

@@ -301,9 +301,7 @@ def _split(situation: Situation, rows: _Rows, p: int) -> None:
         if tree.children[c]:
             asked = situation.rebalanced.get(c)
             rows.mode[c], rows.reach[c] = mode_below(rows.mode[p], rows.reach[p], asked, flow)
-            if (
-                asked and not rows.may_buy[c] and rows.value[c] > 0
-            ):  # with its own money, as where it is the event's pie
+            if asked and not rows.may_buy[c]:  # with its own money, as where it is the event's pie
                 rows.may_buy[c] = True
                 rows.shut.add(c)
         else:

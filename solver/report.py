@@ -75,6 +75,9 @@ def in_listed_order(problem: Problem, trades: Ints) -> Ints:
 
 
 def _sort_twins(problem: Problem, trades: Ints, group: list[int]) -> None:
+    if not problem.tree.children[group[0]]:
+        trades[group] = sorted(trades[group].tolist(), key=lambda trade: (-abs(trade), -trade))
+        return
     blocks = []
     for c in group:
         rows = problem.tree.below(c)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.bound import Branch
-from solver.cents import retired_excess
+from solver.cents import exact_trades, retired_excess
 from solver.engines import highs
 from solver.lattice import stepped_trades
 from solver.problem import CLOSES, Ints, Problem
@@ -141,19 +141,24 @@ def _proposal(held: Problem, incumbent: Incumbent | None, budget: Budget, nodes:
 
 
 def _improve(outcome: Outcome, problem: Problem, sides: Ints, points: dict[int, int]) -> None:
+    best = outcome.incumbent
+    if best is not None and not points and np.array_equal(sides, problem.sides(best.trades)):
+        return  # its trades are the least of these sides already
     trades = stepped_trades(problem, sides, points)
     if trades is None:
         return
     found = incumbent_of(problem, trades)
-    if outcome.incumbent is None or found.error < outcome.incumbent.error:
+    if best is None or found.error < best.error:
         outcome.incumbent = found
 
 
 def start_plan(problem: Problem) -> Incumbent | None:
     """The best of a few simple guesses at who trades, made exact; ``None`` where none of them can sum up."""
+    if problem.gapless:  # nothing to guess
+        trades = exact_trades(problem, None)
+        return None if trades is None else incumbent_of(problem, trades)
     best = None
-    # without gaps every guess comes to the same plan
-    limit = 1 if problem.gapless or len(problem.leaves) > LARGE else STARTS
+    limit = 1 if len(problem.leaves) > LARGE else STARTS
     found = 0
     for sides in _guesses(problem):
         trades = stepped_trades(problem, sides)

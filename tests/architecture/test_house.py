@@ -41,6 +41,7 @@ SOLVER_ORDER = [
     "bound",
     "certificate",
     "prover",
+    "engines.joint",
     "engines.highs",
     "engines.reference",
     "shares",
