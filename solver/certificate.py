@@ -57,7 +57,8 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
 
     Direction, holding, minimum and the caller's limits at every leaf; flow conservation at every pie, with cash left
     only where the event lets it be left; nothing bought at or below a retired slice. One row at a time, in Python's
-    integers, from the tree and the limits and not from the arrays that the engines see.
+    integers, from the tree and the limits. Of the arrays that the engines see it reads only R_p, ``buy_max`` for the
+    leaves that may not be bought at all, and the smallest order, which bounds the cash that may be left.
     """
     tree = problem.tree
     inside = set(tree.below(problem.event_row))
