@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from solver import Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.cents import retired_excess, tracking_error
 from solver.certificate import broken_rules
 from solver.greedy import GreedyRule, greedy
 from solver.ideal import Mode
-from solver.problem import Ints, Problem, build_problem
+from solver.problem import Ints, Problem
 from solver.situations import understand
 from tests.property.strategies import accounts
 

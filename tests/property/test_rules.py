@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from solver import Engine, Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
-from solver.problem import Problem, build_problem
+from solver.building import build_problem
+from solver.problem import Problem
 from solver.situations import understand
 from tests.property.strategies import ruled_accounts, stepped_accounts
 from tests.reference.brute_force import brute_force

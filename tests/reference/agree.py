@@ -27,8 +27,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from server.requests import plan_request
 from solver import Engine, Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
+from solver.building import build_problem
 from solver.ideal import Mode
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.situations import Understood, understand
 from tests.property.strategies import accounts, binds
 from tests.reference.brute_force import Best, brute_force, measured

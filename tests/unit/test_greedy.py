@@ -23,9 +23,9 @@ from solver import (
     plan,
 )
 from solver import greedy as module
+from solver.building import build_problem
 from solver.certificate import broken_rules
 from solver.greedy import Baseline, GreedyRule, greedy
-from solver.problem import build_problem
 from solver.situations import Understood, understand
 
 TOGETHER, SEQUENTIAL, REFILL = GreedyRule.TOGETHER, GreedyRule.SEQUENTIAL, GreedyRule.REFILL
