@@ -162,7 +162,7 @@ class _Explainer:
     def _minimum(self, row: int) -> int:
         """m of the leaf ``row``, or the largest in the pie ``row``; 0 for one cent, which binds nothing."""
         least = self.problem.situation.limit(row).min_trade
-        if self.tree.children[row]:
+        if self.limits and self.tree.children[row]:
             own = (self.limits[r].min_trade for r in self.tree.below(row) if r in self.limits)
             least = max(least, max(own, default=0))
         return least if least > 1 else 0
@@ -285,7 +285,7 @@ class _Explainer:
 
     def _stepping(self, row: int) -> float:
         """How far quantity steps alone may keep ``row`` from its ideal (minor units); 0 where it has none."""
-        rows = [r for r in self.tree.below(row) if r in self.steps]
+        rows = [r for r in self.tree.below(row) if r in self.steps] if self.steps else []
         return sum([self.steps[r].size for r in rows if self.flow[r] or abs(self.ideal[r]) >= 0.5], 0.0)
 
     def _in_steps(self, row: int) -> Said:
@@ -295,8 +295,8 @@ class _Explainer:
 
     def _held_back(self, row: int) -> bool:
         """Whether some leaf below ``row`` with a minimum rests although its ideal is half a cent or more."""
-        rows = [r for r in self.tree.below(row) if not self.tree.children[r]]
-        return any(not self.flow[r] and abs(self.ideal[r]) >= 0.5 and self._minimum(r) for r in rows)
+        rests = (r for r in self.tree.below(row) if not self.flow[r] and not self.tree.children[r])
+        return self.minimum > 0 and any(abs(self.ideal[r]) >= 0.5 and self._minimum(r) for r in rests)
 
     def _shut(self, row: int) -> bool:
         """Whether money wants in at or below a slice of target 0, where nothing is bought."""
