@@ -4,14 +4,18 @@ Written from PROBLEM.md and the waist alone; it shares nothing with the other en
 
     Σ_c y_c = y_p + R_p              at every pie (at the event's pie: R − spare ≤ Σ_c y_c ≤ R)
     flow_min ≤ y_n ≤ flow_max
-    y_leaf = b − s,  m z_b ≤ b ≤ U z_b,  m z_s ≤ s ≤ U z_s,  z_b + z_s ≤ 1    only where there is a minimum
+    y_leaf = b − s − V z_c           only where a rule leaves gaps; z_c sells all that is held
+        l_b z_b ≤ b ≤ u_b z_b,  l_s z_s ≤ s ≤ u_s z_s,  z_b + z_s + z_c ≤ 1
+        k t − (d − 1)/d ≤ b ≤ k t    of leaves in coarse steps worth t = n/d, b and k integer: so b = ⌊k t⌋; likewise s
     stage 2, retired:  minimise E = Σ_{w_n=0} max(0, A_n − ⌈A°_n⌉)
     stage 3, tracking: minimise J = Σ_n d_n²/(w_n A°_p) + 2 s_n d_n,  d_n = y_n − y°_n,  with E at its least
 
-HiGHS solves it where it is continuous, SCIP where the minimum makes it mixed-integer. Then whole cents: each leaf keeps
-its side, amounts are rounded from the top of the tree down and exchanged between pairs of leaves until no single cent
-improves (E, J): the best there is for these sides (Murota, Discrete Convex Analysis, thm 6.26). What a solver says of
-itself is passed on as its claim. Source: PROBLEM.md §2 and §3.
+What a leaf may do is read off the caller's rules (``Limits``), not off the waist's domains: ``_ways``.
+
+HiGHS solves it where it is continuous, SCIP where a rule makes it mixed-integer. Then whole cents: each leaf keeps its
+side, and its steps where it has them; amounts are rounded from the top of the tree down and exchanged between pairs of
+leaves until no single cent improves (E, J): the best there is for these sides (Murota, Discrete Convex Analysis, thm
+6.26). What a solver says of itself is passed on as its claim. Source: PROBLEM.md §2 and §3.
 """
 
 from __future__ import annotations
@@ -28,7 +32,9 @@ from typing import Any
 
 import numpy as np
 
+from solver.domains import Limits
 from solver.errors import EngineUnavailable
+from solver.ideal import Mode
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
 
@@ -64,13 +70,14 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
     Raises
     ------
     EngineUnavailable
-        where cvxpy, or for a minimum pyscipopt, is not installed; the message says what to install.
+        where cvxpy, or for gaps pyscipopt, is not installed; the message says what to install.
     """
-    cp = _cvxpy(problem)
+    choices = _Choices.of(problem)
+    cp = _cvxpy(choices)
     if not len(problem.leaves):  # nothing may trade: no question to ask a solver
         kept = np.maximum(0, problem.value - problem.keep)[problem.keep >= 0]
         return Opinion(np.zeros_like(problem.value), 0.0, int(kept.sum()), False)
-    statement = _Statement(cp, problem)
+    statement = _Statement(cp, problem, choices)
     excess_bound, stopped = 0, False
     if (problem.keep >= 0).any():
         least, slack = statement.solve(statement.excess, budget), CENT + FEASIBLE * statement.unit
@@ -89,12 +96,80 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
     return Opinion(trades, bound, excess_bound, stopped or budget.exhausted)
 
 
-def _cvxpy(problem: Problem) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """What the leaves may do: a row a way (buy, sell a part, sell all), a column a leaf; minor units.
+
+    ``most`` is 0 where a way is closed. ``low`` ≤ y ≤ ``high`` holds besides, and without ``gaps`` says it all.
+    ``stepped`` are the columns of the leaves in coarse steps, each worth ``worth`` = (n, d), n/d minor units;
+    ``held`` is how many of them a part may be.
+    """
+
+    least: Ints
+    most: Ints
+    low: Ints
+    high: Ints
+    stepped: list[int]
+    worth: list[tuple[int, int]]
+    held: list[int]
+
+    @staticmethod
+    def of(problem: Problem) -> _Choices:
+        """The rules of every leaf; the waist says only which way the event lets it go."""
+        leaves, mode = problem.leaves.tolist(), [problem.mode[p] for p in problem.parent[problem.leaves]]
+        limits, value = [problem.situation.limit(leaf) for leaf in leaves], problem.value[problem.leaves].tolist()
+        falls = [one in (Mode.SELLING, Mode.REBALANCING) for one in mode]
+        money = max(0, int(problem.received.sum())) + sum(v for v, sells in zip(value, falls, strict=True) if sells)
+        rises = (problem.buy_max[problem.leaves] > 0).tolist()
+        found = [_ways(*one, money) for one in zip(limits, value, rises, falls, strict=True)]
+        least, most = np.array(found, dtype=np.int64).reshape(-1, 3, 2).T
+        high = most[0].copy()
+        for i, (limit, held) in enumerate(zip(limits, value, strict=True)):
+            if limit.most is not None and held > limit.most and mode[i] is Mode.REBALANCING and not limit.no_sell:
+                high[i] = limit.most - held  # above its largest position: that has to go
+        steps = {i: limit.steps for i, limit in enumerate(limits) if limit.steps and limit.steps.coarse}
+        worth = [(one.numerator, one.denominator) for one in steps.values()]
+        return _Choices(
+            least, most, -most[1:].max(axis=0), high, list(steps), worth, [limits[i].whole_steps for i in steps]
+        )
+
+    @property
+    def typical(self) -> float:
+        """The median gap: a least trade of more than a minor unit, or a step; 1 where there are none. Minor units."""
+        wide = self.least[(self.least > 1) & (self.most > 0)].tolist()
+        return float(np.median(wide + [n / d for n, d in self.worth] or [1.0]))
+
+    @property
+    def gaps(self) -> bool:
+        """Whether some leaf's trades are not one interval around, or next to, 0."""
+        return bool(self.stepped) or bool(((self.least > 1) & (self.most > 0)).any())
+
+
+def _ways(limit: Limits, held: int, rises: bool, falls: bool, money: int) -> list[tuple[int, int]]:
+    """(least, most) of a buy, of the sale of a part, and of the sale of all that is held; (0, 0) where ruled out.
+
+    An order is at least the minimum, but for a sale of all; what is held afterwards is nothing, or at least the
+    smallest position, and no more than the largest where it was bought. A part of a priced security is worth a number
+    of its steps, not all of them; where a step is a cent or less, that says nothing unless value and quantity differ.
+    """
+    m, steps = max(1, limit.min_trade), limit.steps
+    room = money if limit.most is None else min(money, limit.most - held)
+    part = held - limit.least
+    if steps:
+        sold = limit.whole_steps * steps.numerator // steps.denominator
+        part = min(part, sold) if steps.coarse or sold < held - 1 else part
+    buy, whole = (max(m, limit.least - held), room), part == held >= m and not (steps and steps.coarse)
+    sale, close = (m, part), (0, 0) if whole else (held, held)
+    ways = [buy if rises else (0, 0), *((sale, close) if falls and held and not limit.no_sell else ((0, 0), (0, 0)))]
+    return [(least, most) if least <= most else (0, 0) for least, most in ways]
+
+
+def _cvxpy(choices: _Choices) -> Any:
     """CVXPY, imported at its first use: it takes a second, and most processes never ask for it."""
     try:
         import cvxpy
 
-        if problem.min_trade > 1:
+        if choices.gaps:
             import pyscipopt  # noqa: F401  # CVXPY finds SCIP by it
     except ImportError as missing:
         raise EngineUnavailable(
@@ -161,17 +236,19 @@ class _Claim:
 class _Statement:
     """The problem in CVXPY; ``unit`` is minor units in one of its units of money, ``worth`` in one of its units of J.
 
-    Money is scaled by the flow, max(|y°_n|, the median least trade), and J by (least trade)²/(w_n A°_p) where there is
-    a minimum, which is what its optimum is like. So numbers are of order one whatever the portfolio is worth.
+    Money is scaled by the flow, max(|y°_n|, the median least trade), and J by (least trade)²/(w_n A°_p) where there are
+    gaps, which is what its optimum is like. So numbers are of order one whatever the portfolio is worth.
     """
 
-    def __init__(self, cp: Any, problem: Problem) -> None:
-        self.cp, self.problem = cp, problem
-        least = np.maximum(problem.buy_min, problem.sell_min)
-        typical = float(np.median(least[least > 0]))
+    def __init__(self, cp: Any, problem: Problem, choices: _Choices) -> None:
+        self.cp, self.problem, self.choices = cp, problem, choices
+        typical = choices.typical
         self.unit = max(1.0, typical, float(np.abs(problem.ideal).max()))
-        self.y = cp.Variable(len(problem.value), bounds=[problem.flow_min / self.unit, problem.flow_max / self.unit])
-        self.constraints = [*self._conservation(), *self._sides()]
+        self.low, self.high = problem.flow_min.copy(), problem.flow_max.copy()
+        self.low[problem.leaves], self.high[problem.leaves] = choices.low, choices.high
+        self.y = cp.Variable(len(problem.value), bounds=[self.low / self.unit, self.high / self.unit])
+        self.trading: Any = None
+        self.constraints = [*self._conservation(), *(self._sides() if choices.gaps else ())]
         felt = np.flatnonzero(problem.scale > 0)
         self.worth, self.error = 1.0, cp.Constant(0.0)
         if len(felt):
@@ -194,21 +271,36 @@ class _Statement:
         return found
 
     def _sides(self) -> list[Any]:
-        """Each leaf in {0} ∪ [buy_min, buy_max] ∪ −[sell_min, sell_max]; without a minimum its interval says it all."""
-        problem, leaves = self.problem, self.problem.leaves
-        self.trading: Any = None
-        if problem.min_trade <= 1:
-            return []
-        amount = self.cp.Variable((2, len(leaves)), nonneg=True)
-        self.trading = self.cp.Variable((2, len(leaves)), boolean=True)
-        least = np.stack([problem.buy_min[leaves], problem.sell_min[leaves]]) / self.unit
-        most = np.stack([problem.buy_max[leaves], problem.sell_max[leaves]]) / self.unit
+        """Each leaf in {0} ∪ [buys] ∪ −[part sales] ∪ −{all}, in whole steps where it has them."""
+        choices, count = self.choices, len(self.problem.leaves)
+        amount = self.cp.Variable((2, count), nonneg=True)
+        self.trading = self.cp.Variable((3, count), boolean=True)
         return [
-            self.y[leaves] == amount[0] - amount[1],
-            amount >= self.cp.multiply(least, self.trading),
-            amount <= self.cp.multiply(most, self.trading),
-            self.trading[0] + self.trading[1] <= 1,
-            self.trading <= (most > 0),
+            self.y[self.problem.leaves]
+            == amount[0] - amount[1] - self.cp.multiply(choices.most[2] / self.unit, self.trading[2]),
+            amount >= self.cp.multiply(choices.least[:2] / self.unit, self.trading[:2]),
+            amount <= self.cp.multiply(choices.most[:2] / self.unit, self.trading[:2]),
+            self.cp.sum(self.trading, axis=0) <= 1,
+            self.trading <= (choices.most > 0),
+            *(self._steps(amount) if choices.stepped else ()),
+        ]
+
+    def _steps(self, amount: Any) -> list[Any]:
+        """The amounts of the leaves in coarse steps: ⌊k t⌋, of which a sale of a part has no more than are held.
+
+        Said in whole cents and in steps, not in units of money: the tolerance is then that of a cent.
+        """
+        choices, count = self.choices, len(self.choices.stepped)
+        cents = self.cp.Variable((2, count), integer=True)
+        self.count = self.cp.Variable((2, count), integer=True)
+        worth, over = np.array([n / d for n, d in choices.worth]), np.array([d for _, d in choices.worth])
+        exact = self.cp.multiply(np.stack([worth, worth]), self.count)
+        return [
+            amount[:, choices.stepped] == cents / self.unit,
+            cents <= exact,
+            cents >= exact - np.stack([(over - 1) / over] * 2),
+            self.count >= 0,
+            self.count[1] <= np.array(choices.held),
         ]
 
     def solve(self, objective: Any, budget: Budget) -> _Claim:
@@ -236,12 +328,18 @@ class _Statement:
 
     def amounts(self) -> tuple[Floats, Ints, Ints]:
         """y of every row in minor units, and the integer interval that each leaf's chosen side leaves it."""
-        problem, leaves = self.problem, self.problem.leaves
-        low, high = problem.flow_min.copy(), problem.flow_max.copy()
+        choices, leaves = self.choices, self.problem.leaves
+        low, high = self.low.copy(), self.high.copy()
         if self.trading is not None:
-            buys, sells = self.trading.value > 0.5
-            low[leaves] = np.where(buys, problem.buy_min[leaves], np.where(sells, -problem.sell_max[leaves], 0))
-            high[leaves] = np.where(buys, problem.buy_max[leaves], np.where(sells, -problem.sell_min[leaves], 0))
+            buys, sells, closes = self.trading.value > 0.5
+            most, least = choices.most, choices.least
+            lows = np.select([buys, sells, closes], [least[0], -most[1], -most[2]], 0)
+            highs = np.select([buys, sells, closes], [most[0], -least[1], -most[2]], 0)
+            for i, (n, d) in enumerate(choices.worth):
+                at, side = choices.stepped[i], 0 if buys[choices.stepped[i]] else 1
+                if buys[at] or sells[at]:
+                    lows[at] = highs[at] = (1, -1)[side] * (round(float(self.count.value[side, i])) * n // d)
+            low[leaves], high[leaves] = np.maximum(low[leaves], lows), np.minimum(high[leaves], highs)
         return np.asarray(self.y.value) * self.unit, low, high
 
 
