@@ -6,11 +6,12 @@ Written from PROBLEM.md and the waist alone; it shares nothing with the other en
     flow_min ≤ y_n ≤ flow_max
     y_leaf = b − s − V z_c           only where a rule leaves gaps; z_c sells all that is held
         l_b z_b ≤ b ≤ u_b z_b,  l_s z_s ≤ s ≤ u_s z_s,  z_b + z_s + z_c ≤ 1
-        k t − (d − 1)/d ≤ b ≤ k t    of leaves in coarse steps worth t = n/d, b and k integer: so b = ⌊k t⌋; likewise s
+        k t − (d − 1)/d ≤ b ≤ k t    of leaves in coarse steps worth t = n/d, k integer, b whole cents of a small flow:
+                                     so b = ⌊k t⌋; likewise s
     stage 2, retired:  minimise E = Σ_{w_n=0} max(0, A_n − ⌈A°_n⌉)
     stage 3, tracking: minimise J = Σ_n d_n²/(w_n A°_p) + 2 s_n d_n,  d_n = y_n − y°_n,  with E at its least
 
-What a leaf may do is read off the caller's rules (``Limits``), not off the waist's domains: ``_ways``.
+What a leaf may do is read off the caller's rules, not off the waist's domains: ``choices.py``.
 
 HiGHS solves it where it is continuous, SCIP where a rule makes it mixed-integer. Then whole cents: each leaf keeps its
 side, and its steps where it has them; amounts are rounded from the top of the tree down and exchanged between pairs of
@@ -32,9 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from solver.domains import Limits
-from solver.errors import EngineUnavailable
-from solver.ideal import Mode
+from solver.engines.choices import Choices
+from solver.errors import EngineUnavailable, Unsupported, Violation
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
 
@@ -45,8 +45,14 @@ WATCH_SECONDS = 0.02  # between two looks at whether a run must stop
 CENT = 1e-3  # of a cent: what floating point may add to a whole number
 FEASIBLE = 1e-8  # SCIP's feasibility tolerance, in units of money; its default of 1e-6 is cents of a large flow
 CLAIM = 1e-7  # relative: what a continuous solver's tolerance takes from the optimum that it claims
+CENTS_COUNT = 1e4  # minor units of flow: beyond, whole cents are more than SCIP's tolerance; plans got lost
 TIE = 1e-9  # of ρ: a gain within it is rounding error
 NOISE = 1e-12  # of the largest cost added up: likewise, or two leaves would hand the same money to and fro for ever
+NO_CENTS = Violation(
+    "options.engine",
+    "UNSUPPORTED_RULE",
+    "REFERENCE found no plan in these quantity_step_nanos whose cents add up; ask for AUTO or HIGHS",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,10 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
     ------
     EngineUnavailable
         where cvxpy, or for gaps pyscipopt, is not installed; the message says what to install.
+    Unsupported
+        where whole steps do not come to whole cents that sum up: said, rather than a plan that breaks a rule.
     """
-    choices = _Choices.of(problem)
+    choices = Choices.of(problem)
     cp = _cvxpy(choices)
     if not len(problem.leaves):  # nothing may trade: no question to ask a solver
         kept = np.maximum(0, problem.value - problem.keep)[problem.keep >= 0]
@@ -89,82 +97,15 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
             statement.constraints.append(statement.excess <= most / statement.unit)
     nearest = statement.solve(statement.error, budget)
     stopped |= not nearest.optimal
-    if nearest.value == math.inf:
-        return Opinion(None, 0.0, excess_bound, stopped)
-    bound = max(0.0, nearest.bound * statement.worth)  # J ≥ 0 needs nobody's claim
-    trades = _whole_cents(problem, *statement.amounts(), budget)
-    return Opinion(trades, bound, excess_bound, stopped or budget.exhausted)
+    bound, trades = max(0.0, nearest.bound * statement.worth), None  # J ≥ 0 needs nobody's claim
+    if nearest.value < math.inf:
+        trades = _whole_cents(problem, *statement.amounts(), budget)
+        if trades is None and choices.stepped and nearest.optimal:
+            raise Unsupported((NO_CENTS,))
+    return Opinion(trades, 0.0 if trades is None else bound, excess_bound, stopped or budget.exhausted)
 
 
-@dataclass(frozen=True, slots=True)
-class _Choices:
-    """What the leaves may do: a row a way (buy, sell a part, sell all), a column a leaf; minor units.
-
-    ``most`` is 0 where a way is closed. ``low`` ≤ y ≤ ``high`` holds besides, and without ``gaps`` says it all.
-    ``stepped`` are the columns of the leaves in coarse steps, each worth ``worth`` = (n, d), n/d minor units;
-    ``held`` is how many of them a part may be.
-    """
-
-    least: Ints
-    most: Ints
-    low: Ints
-    high: Ints
-    stepped: list[int]
-    worth: list[tuple[int, int]]
-    held: list[int]
-
-    @staticmethod
-    def of(problem: Problem) -> _Choices:
-        """The rules of every leaf; the waist says only which way the event lets it go."""
-        leaves, mode = problem.leaves.tolist(), [problem.mode[p] for p in problem.parent[problem.leaves]]
-        limits, value = [problem.situation.limit(leaf) for leaf in leaves], problem.value[problem.leaves].tolist()
-        falls = [one in (Mode.SELLING, Mode.REBALANCING) for one in mode]
-        money = max(0, int(problem.received.sum())) + sum(v for v, sells in zip(value, falls, strict=True) if sells)
-        rises = (problem.buy_max[problem.leaves] > 0).tolist()
-        found = [_ways(*one, money) for one in zip(limits, value, rises, falls, strict=True)]
-        least, most = np.array(found, dtype=np.int64).reshape(-1, 3, 2).T
-        high = most[0].copy()
-        for i, (limit, held) in enumerate(zip(limits, value, strict=True)):
-            if limit.most is not None and held > limit.most and mode[i] is Mode.REBALANCING and not limit.no_sell:
-                high[i] = limit.most - held  # above its largest position: that has to go
-        steps = {i: limit.steps for i, limit in enumerate(limits) if limit.steps and limit.steps.coarse}
-        worth = [(one.numerator, one.denominator) for one in steps.values()]
-        return _Choices(
-            least, most, -most[1:].max(axis=0), high, list(steps), worth, [limits[i].whole_steps for i in steps]
-        )
-
-    @property
-    def typical(self) -> float:
-        """The median gap: a least trade of more than a minor unit, or a step; 1 where there are none. Minor units."""
-        wide = self.least[(self.least > 1) & (self.most > 0)].tolist()
-        return float(np.median(wide + [n / d for n, d in self.worth] or [1.0]))
-
-    @property
-    def gaps(self) -> bool:
-        """Whether some leaf's trades are not one interval around, or next to, 0."""
-        return bool(self.stepped) or bool(((self.least > 1) & (self.most > 0)).any())
-
-
-def _ways(limit: Limits, held: int, rises: bool, falls: bool, money: int) -> list[tuple[int, int]]:
-    """(least, most) of a buy, of the sale of a part, and of the sale of all that is held; (0, 0) where ruled out.
-
-    An order is at least the minimum, but for a sale of all; what is held afterwards is nothing, or at least the
-    smallest position, and no more than the largest where it was bought. A part of a priced security is worth a number
-    of its steps, not all of them; where a step is a cent or less, that says nothing unless value and quantity differ.
-    """
-    m, steps = max(1, limit.min_trade), limit.steps
-    room = money if limit.most is None else min(money, limit.most - held)
-    part = held - limit.least
-    if steps:
-        sold = limit.whole_steps * steps.numerator // steps.denominator
-        part = min(part, sold) if steps.coarse or sold < held - 1 else part
-    buy, whole = (max(m, limit.least - held), room), part == held >= m and not (steps and steps.coarse)
-    sale, close = (m, part), (0, 0) if whole else (held, held)
-    ways = [buy if rises else (0, 0), *((sale, close) if falls and held and not limit.no_sell else ((0, 0), (0, 0)))]
-    return [(least, most) if least <= most else (0, 0) for least, most in ways]
-
-
-def _cvxpy(choices: _Choices) -> Any:
+def _cvxpy(choices: Choices) -> Any:
     """CVXPY, imported at its first use: it takes a second, and most processes never ask for it."""
     try:
         import cvxpy
@@ -240,7 +181,7 @@ class _Statement:
     gaps, which is what its optimum is like. So numbers are of order one whatever the portfolio is worth.
     """
 
-    def __init__(self, cp: Any, problem: Problem, choices: _Choices) -> None:
+    def __init__(self, cp: Any, problem: Problem, choices: Choices) -> None:
         self.cp, self.problem, self.choices = cp, problem, choices
         typical = choices.typical
         self.unit = max(1.0, typical, float(np.abs(problem.ideal).max()))
@@ -252,7 +193,7 @@ class _Statement:
         felt = np.flatnonzero(problem.scale > 0)
         self.worth, self.error = 1.0, cp.Constant(0.0)
         if len(felt):
-            self.worth = (self.unit if self.trading is None else typical) ** 2 / float(np.median(problem.scale[felt]))
+            self.worth = (typical if choices.gaps else self.unit) ** 2 / float(np.median(problem.scale[felt]))
             width = np.sqrt(problem.scale[felt] * self.worth)  # minor units of d that cost one unit of J
             off = cp.Variable(len(felt))  # d/width: a variable, so that the objective and its bound have no offset
             self.constraints += [off == cp.multiply(self.unit / width, self.y[felt] - problem.ideal[felt] / self.unit)]
@@ -288,20 +229,21 @@ class _Statement:
     def _steps(self, amount: Any) -> list[Any]:
         """The amounts of the leaves in coarse steps: ⌊k t⌋, of which a sale of a part has no more than are held.
 
-        Said in whole cents and in steps, not in units of money: the tolerance is then that of a cent.
+        Of a large flow whole cents are not asked for: then k t − 1 < b ≤ k t, and ⌊k t⌋ is taken once k is known.
         """
-        choices, count = self.choices, len(self.choices.stepped)
-        cents = self.cp.Variable((2, count), integer=True)
-        self.count = self.cp.Variable((2, count), integer=True)
+        choices, shape = self.choices, (2, len(self.choices.stepped))
+        self.count, below = self.cp.Variable(shape, integer=True), self.cp.Variable(shape, nonneg=True)
         worth, over = np.array([n / d for n, d in choices.worth]), np.array([d for _, d in choices.worth])
-        exact = self.cp.multiply(np.stack([worth, worth]), self.count)
-        return [
-            amount[:, choices.stepped] == cents / self.unit,
-            cents <= exact,
-            cents >= exact - np.stack([(over - 1) / over] * 2),
+        found = [
+            amount[:, choices.stepped] == self.cp.multiply(np.stack([worth] * 2) / self.unit, self.count) - below,
+            below <= np.stack([(over - 1) / over] * 2) / self.unit,
             self.count >= 0,
             self.count[1] <= np.array(choices.held),
         ]
+        if self.unit <= CENTS_COUNT:
+            cents = self.cp.Variable(shape, integer=True)
+            found.append(cents == self.unit * amount[:, choices.stepped])
+        return found
 
     def solve(self, objective: Any, budget: Budget) -> _Claim:
         """Minimise ``objective``; a solver's error, or a status that promises nothing, is no solution."""
@@ -315,8 +257,8 @@ class _Statement:
 
     def _run(self, program: Any, solver: Any, seconds: float) -> _Claim:
         """One run within ``seconds``; CVXPY's warning that a stopped run is inaccurate is what ``optimal`` says."""
-        scip = {"scip_params": {"limits/time": seconds, "numerics/feastol": FEASIBLE}}
-        options: Any = {"time_limit": seconds} if self.trading is None else scip
+        scip: dict[str, float] = {"limits/time": seconds, "numerics/feastol": FEASIBLE}
+        options: Any = {"time_limit": seconds} if self.trading is None else {"scip_params": scip}
         with warnings.catch_warnings(action="ignore"), contextlib.suppress(self.cp.SolverError, ValueError):
             program.solve(solver=solver, **options)
         if program.status not in (self.cp.OPTIMAL, self.cp.OPTIMAL_INACCURATE) or self.y.value is None:

@@ -38,6 +38,7 @@ SOLVER_ORDER = [
     "certificate",
     "prover",
     "engines.highs",
+    "engines.choices",
     "engines.reference",
     "shares",
     "greedy",
