@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
 
 from solver import Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
 from solver.cash import decide_cash
@@ -13,11 +15,15 @@ from solver.cents import retired_excess, tracking_error
 from solver.certificate import broken_rules
 from solver.greedy import GreedyRule, greedy
 from solver.ideal import Mode
+from solver.planning import plan_by_rule
 from solver.problem import Ints, Problem, build_problem
+from solver.rules import BASELINES
 from solver.situations import understand
-from tests.property.strategies import accounts
+from tests.property.strategies import accounts, ruled_accounts, stepped_accounts
 
 Account = tuple[Portfolio, Event, int]
+Ruled = tuple[Portfolio, Event, Rules]
+RULE_OF = {baseline: GreedyRule[baseline.value.removeprefix("GREEDY_")] for baseline in BASELINES}
 SEEN: Counter[tuple[str, GreedyRule]] = Counter()
 MANY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -161,6 +167,50 @@ def test_no_baseline_beats_an_optimal_plan(account: Account) -> None:
 @given(accounts(most_value=100_000, most_leaves=8))
 def test_no_baseline_beats_an_optimal_plan_of_a_larger_account(account: Account) -> None:
     compare(account)
+
+
+@pytest.mark.parametrize("drawn", [ruled_accounts, stepped_accounts])
+@pytest.mark.parametrize(("most_value", "most_leaves"), [(14, 5), (50_000, 8)])
+def test_under_rules_it_breaks_what_it_says_and_beats_no_optimal_plan(
+    drawn: Callable[[int, int], SearchStrategy[Ruled]], most_value: int, most_leaves: int
+) -> None:
+    """Every order lies in its leaf's domain, cash adds up, and a plan that breaks nothing is no better than the best."""
+    clean: Counter[bool] = Counter()
+
+    @settings(MANY, max_examples=150)
+    @given(drawn(most_value, most_leaves))
+    def every_account(ruled: Ruled) -> None:
+        understood = understand(*ruled)
+        if isinstance(understood, Infeasible):
+            return
+        problem, best = build_problem(understood.situation), plan(*ruled)
+        assert isinstance(best, Plan)
+        for baseline in BASELINES:
+            tried, killed = plan_by_rule(understood, problem, baseline)
+            cash, broken = tried.cash, tried.certificate.broken_rules
+            assert killed >= 0
+            assert cash.before + cash.received - cash.paid_out - cash.bought + cash.sold == cash.after >= 0
+            # all it may break: the sum, and a largest position that it does not think of selling down
+            assert {rule.split(":")[0] for rule in broken} <= {"FLOW_NOT_CONSERVED", "LARGEST_POSITION"}, broken
+            clean[not broken] += 1
+            if not broken and best.certificate.quality is Quality.OPTIMAL:
+                not_better(problem, greedy(problem, RULE_OF[baseline]).trades, best)
+
+    every_account()
+    print(f"\n{drawn.__name__} to {most_value}: {clean[True]} of {clean.total()} plans of baselines break no rule")
+    assert clean[True] >= clean.total() / 4
+
+
+def not_better(problem: Problem, trades: Ints, best: Plan) -> None:
+    """No less cash is left than is least; where cash ranks best, no less is retired, and J no nearer by more than ρ."""
+    proof, cases = best.certificate, decide_cash(problem).cases
+    assert int(problem.received.sum()) - int(trades.sum()) >= min(case.idle_cash for case in cases)
+    for case in cases:
+        if not broken_rules(case, trades.tolist()):
+            flows = case.flows(trades)
+            rank = retired_excess(case, flows), tracking_error(case, flows)
+            slack = 1e-9 * max(1.0, rank[1]) + min(proof.rounding_slack, 1.0)
+            assert rank >= (proof.retired_excess, proof.tracking_error - slack), (trades.tolist(), rank, proof)
 
 
 def test_enough_was_compared() -> None:

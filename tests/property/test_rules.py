@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from solver import Engine, Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
+from solver.plan import BoundSource
 from solver.problem import Problem, build_problem
 from solver.situations import understand
 from tests.property.strategies import ruled_accounts, stepped_accounts
@@ -17,6 +18,7 @@ from tests.reference.brute_force import brute_force
 
 Ruled = tuple[Portfolio, Event, Rules]
 HEALTHY = list(HealthCheck)
+CLAIMED = 1e-6  # relative: what a solver's tolerance may add to its claim
 Accounts = Callable[[], SearchStrategy[Ruled]]
 
 
@@ -27,7 +29,13 @@ def posed(ruled: Ruled) -> Problem | None:
 
 @pytest.mark.parametrize(
     ("accounts", "engine", "examples"),
-    [(ruled_accounts, Engine.AUTO, 500), (ruled_accounts, Engine.HIGHS, 250), (stepped_accounts, Engine.AUTO, 150)],
+    [
+        (ruled_accounts, Engine.AUTO, 500),
+        (ruled_accounts, Engine.HIGHS, 250),
+        (stepped_accounts, Engine.AUTO, 150),
+        (ruled_accounts, Engine.REFERENCE, 60),
+        (stepped_accounts, Engine.REFERENCE, 60),
+    ],
 )
 def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: int) -> None:
     seen: list[bool] = []
@@ -47,13 +55,15 @@ def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: 
         assert found.retired_excess == best.excess, (found, best)
         near = 1e-9 * max(1.0, abs(best.error))
         slack = min(found.rounding_slack, 1.0) if found.quality is Quality.OPTIMAL else 0.0
+        slack = found.rounding_slack if engine is Engine.REFERENCE else slack  # it rounds once it knows who trades
         assert best.error - near <= found.tracking_error <= best.error + near + slack, (found.tracking_error, best)
-        assert found.lower_bound <= best.error + near, (found.lower_bound, best)
+        claimed = CLAIMED * max(1.0, best.error) if found.bound_source is BoundSource.ENGINE else near
+        assert found.lower_bound <= best.error + claimed, (found.lower_bound, best)
 
     every_account()
     print(f"\n{accounts.__name__}, {engine.value}: {len(seen)} plans, OPTIMAL {sum(seen) / len(seen):.1%}")
-    assert len(seen) >= 100
-    assert sum(seen) >= 0.9 * len(seen)
+    assert len(seen) >= min(100, examples / 2)
+    assert engine is Engine.REFERENCE or sum(seen) >= 0.9 * len(seen)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=HEALTHY)
