@@ -10,9 +10,10 @@ solver. Three agree where
     bounds     that are claimed lie nowhere above the best J known
 
 ``--drawn rules`` draws accounts with rules of single securities, cash kept back and thresholds in any combination,
-``--drawn steps`` such accounts in whole shares, or odd parts of them, too. There cash ranks equal within the window that
-stage 1 leaves, and where a limit stopped one of the two, only the other is held to the best J. Steps are no cents that
-could be exchanged: of them SCIP's choice stands as it is, and J may differ by what its tolerance may add.
+``--drawn steps`` such accounts in whole shares, or odd parts of them, too; ``several`` and ``several-steps`` are both
+with several events at once. There cash ranks equal within the window that stage 1 leaves, and where a limit stopped
+one of the two, only the other is held to the best J. Steps are no cents that could be exchanged: of them SCIP's choice
+stands as it is, and J may differ by what its tolerance may add.
 
 A disagreement is printed as a ready request, for ``piewise plan -``, and makes the exit code 1.
 """
@@ -24,6 +25,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 
 from google.protobuf.json_format import MessageToJson
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -31,17 +33,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from server.requests import plan_request
-from solver import Engine, Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
+from solver import Engine, Events, Infeasible, Plan, Portfolio, Quality, Rules, Unsupported, plan
 from solver.cash import decide_cash
+from solver.events import listed
 from solver.ideal import Mode
 from solver.plan import Limit
 from solver.problem import Problem, build_problem
 from solver.situations import Understood, understand
+from tests.property.several import several
 from tests.property.strategies import accounts, binds, ruled_accounts, stepped_accounts
 from tests.reference.brute_force import Best, brute_force, measured
 
-Account = tuple[Portfolio, Event, Rules | int]  # m alone, or rules
-DRAWN = {"minimum": accounts, "rules": ruled_accounts, "steps": stepped_accounts}
+Account = tuple[Portfolio, Events, Rules | int]  # m alone, or rules
+DRAWN = {
+    "minimum": accounts,
+    "rules": ruled_accounts,
+    "steps": stepped_accounts,
+    "several": partial(several, ruled=True),
+    "several-steps": partial(several, ruled=True, steps=True),
+}
 ENGINES = (Engine.HIGHS, Engine.REFERENCE)
 LARGE_SHARE = 3  # one case of so many is of a larger account
 DIGITS = 1e-9  # relative: what a double's arithmetic may add
@@ -58,6 +68,7 @@ class Count:
     idle: int = 0
     events: Counter[str] = field(default_factory=Counter)
     proved: Counter[bool] = field(default_factory=Counter)
+    stopped: Counter[str] = field(default_factory=Counter)
     widest: float = 0.0
     disagreements: list[tuple[Account, list[str]]] = field(default_factory=list)
 
@@ -71,6 +82,8 @@ class Count:
             f" {self.enumerated} ({self.enumerated / cases:.1%})\n"
             f"HIGHS proved OPTIMAL in {self.proved[True]} of {open_} ({self.proved[True] / max(1, open_):.2%});"
             f" the widest difference in J was {self.widest:.3f} of what ρ allows\n"
+            f"a limit stopped HIGHS in {self.stopped['HIGHS']} and REFERENCE in {self.stopped['REFERENCE']}, which"
+            f" refused {self.stopped['refused']} for their steps\n"
             f"{len(self.disagreements)} disagreements"
         )
 
@@ -88,13 +101,19 @@ class Rank:
 
 def look(account: Account, count: Count) -> None:
     """Plan ``account`` by both engines and by brute force, and enter what they say of each other."""
-    portfolio, event, rules = account
+    portfolio, events, rules = account
     rules = Rules(rules) if isinstance(rules, int) else rules
-    understood = understand(portfolio, event, rules)
+    understood = understand(portfolio, events, rules)
     if isinstance(understood, Infeasible):
         return
     problem = build_problem(understood.situation)
-    plans = {engine: plan(portfolio, event, rules, engine) for engine in ENGINES}
+    try:
+        plans = {engine: plan(portfolio, events, rules, engine) for engine in ENGINES}
+    except Unsupported:
+        count.stopped["refused"] += 1
+        return
+    if problem.situation.rebalanced and problem.situation.mode is Mode.BUYING and any(problem.situation.received):
+        problem, *_ = decide_cash(problem).cases  # proceeds in nested pies: what may stay there is decided
     best = brute_force(problem)
     ranks, faults = {}, []
     for engine, answer in plans.items():
@@ -102,13 +121,14 @@ def look(account: Account, count: Count) -> None:
             faults.append(f"{engine.value} has no plan: {answer.reason}")
         else:
             ranks[engine.value] = _ranked(problem, understood, answer)
+            count.stopped[engine.value] += ranks[engine.value].stopped
     for name, rank in ranks.items():
         faults += [f"{name} {fault}" for fault in _against(problem, rank, best, list(ranks.values()), count)]
     count.cases += 1
     count.binding += binds(problem)
     count.enumerated += best is not None
     count.idle += not len(problem.leaves)
-    count.events[f"{type(event).__name__.lower()}"] += 1
+    count.events.update(type(event).__name__.lower() for event in listed(events))
     first = plans[Engine.HIGHS]
     count.proved[isinstance(first, Plan) and first.certificate.quality is Quality.OPTIMAL] += 1
     if faults:
@@ -161,8 +181,8 @@ def _alike(problem: Problem, one: int, other: int) -> bool:
 
 def as_request(account: Account) -> str:
     """``account`` as the JSON that ``piewise plan -`` reads."""
-    portfolio, event, rules = account
-    return MessageToJson(plan_request(portfolio, event, rules), preserving_proto_field_name=True)
+    portfolio, events, rules = account
+    return MessageToJson(plan_request(portfolio, events, rules), preserving_proto_field_name=True)
 
 
 def run(
