@@ -81,5 +81,6 @@ def _ways(limit: Limits, held: int, rises: bool, falls: bool, money: int) -> lis
         part = min(part, sold) if steps.coarse or sold < held - 1 else part
     buy, whole = (max(m, limit.least - held), room), part == held >= m and not (steps and steps.coarse)
     sale, close = (m, part), (0, 0) if whole else (held, held)
-    ways = [buy if rises else (0, 0), *((sale, close) if falls and held and not limit.no_sell else ((0, 0), (0, 0)))]
+    rises, falls = rises and not limit.no_buy, falls and held > 0 and not limit.no_sell
+    ways = [buy if rises else (0, 0), sale if falls else (0, 0), close if falls else (0, 0)]
     return [(least, most) if least <= most else (0, 0) for least, most in ways]
