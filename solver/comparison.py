@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solver.building import build_problem
 from solver.events import Events
 from solver.plan import Infeasible, Plan
 from solver.planning import plan, plan_by_rule
 from solver.portfolio import Portfolio
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.rules import BASELINES, Budget, Engine, Rules
 from solver.situations import understand
 from solver.tree import flatten

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from solver.building import build_problem
 from solver.conflicts import check_amounts, check_pairs, rebalanced_rows
 from solver.domains import Limits
 from solver.errors import InvalidRequest, Unsupported, Violation
@@ -23,7 +24,7 @@ from solver.funds import Funds, funds_of
 from solver.ideal import Mode
 from solver.plan import Infeasible
 from solver.portfolio import Portfolio
-from solver.problem import Situation, build_problem
+from solver.problem import Situation
 from solver.rules import Rules
 from solver.securities import Security, Side
 from solver.targets import Changed, apply_target_change

@@ -29,6 +29,7 @@ SOLVER_ORDER = [
     "ideal",
     "modes",
     "problem",
+    "building",
     "targets",
     "funds",
     "conflicts",

@@ -30,7 +30,8 @@ from solver import (
     TargetSlice,
     Withdrawal,
 )
-from solver.problem import Problem, build_problem
+from solver.building import build_problem
+from solver.problem import Problem
 from solver.situations import Understood, understand
 from solver.tree import flatten
 

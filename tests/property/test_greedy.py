@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from solver import Event, Events, Infeasible, Plan, Portfolio, Quality, Rules, Side, plan
+from solver.building import build_problem
 from solver.cash import decide_cash, settles
 from solver.cents import retired_excess, tracking_error
 from solver.certificate import broken_rules
 from solver.greedy import GreedyRule, greedy
 from solver.ideal import Mode
 from solver.planning import plan_by_rule
-from solver.problem import Ints, Problem, build_problem
+from solver.problem import Ints, Problem
 from solver.rules import BASELINES
 from solver.situations import understand
 from solver.tree import flatten

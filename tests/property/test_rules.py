@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from solver import Engine, Events, Infeasible, Plan, Portfolio, Quality, Rules, available, plan
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.ideal import Mode
 from solver.plan import BoundSource
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.situations import understand
 from tests.property.several import several
 from tests.property.strategies import ruled_accounts, stepped_accounts

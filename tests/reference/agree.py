@@ -34,11 +34,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from server.requests import plan_request
 from solver import Engine, Events, Infeasible, Plan, Portfolio, Quality, Rules, Unsupported, plan
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.events import listed
 from solver.ideal import Mode
 from solver.plan import Limit
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.situations import Understood, understand
 from tests.property.several import several
 from tests.property.strategies import accounts, binds, ruled_accounts, stepped_accounts

@@ -12,8 +12,9 @@ from math import ceil
 
 import numpy as np
 
+from solver.building import build_problem
 from solver.ideal import Mode
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.steps import Steps
 
 MOST_PLANS = 3_000_000

@@ -39,12 +39,13 @@ from solver import (
     available,
     plan,
 )
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.cents import exact_trades, retired_excess, tracking_error
 from solver.engines import reference
 from solver.engines.reference import second_opinion
 from solver.plan import Limit
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.situations import Understood, understand
 from tests.property.strategies import accounts
 from tests.reference.agree import Account, Count, as_request, look

@@ -28,10 +28,10 @@ from solver import (
     plan,
 )
 from solver import greedy as module
+from solver.building import build_problem
 from solver.certificate import broken_rules
 from solver.greedy import Baseline, GreedyRule, greedy
 from solver.planning import plan_by_rule
-from solver.problem import build_problem
 from solver.situations import Understood, understand
 
 TOGETHER, SEQUENTIAL, REFILL = GreedyRule.TOGETHER, GreedyRule.SEQUENTIAL, GreedyRule.REFILL
