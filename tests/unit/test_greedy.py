@@ -311,3 +311,19 @@ def test_whole_shares_are_cut_but_a_withdrawal_is_raised(event: Event, trade: in
     planned, _ = plan_by_rule(understood, problem, Engine.GREEDY_TOGETHER)
     assert planned.nodes[1].trade == trade
     assert all(order.quantity_nanos and order.quantity_nanos % 10**9 == 0 for order in planned.orders[:1])
+
+
+@pytest.mark.parametrize("rule", ["TOGETHER", "SEQUENTIAL", "REFILL"])
+def test_what_is_ordered_pays_for_its_shares(rule: str) -> None:
+    """$90.00 of A is two shares of $34.00, not the three that $90.00 comes nearest to; $10.00 of B is none of $25.00."""
+    prices = {"A": 34, "B": 25}
+    whole = tuple(Security(i, price_micros=p * 10**6, quantity_step_nanos=10**9) for i, p in prices.items())
+    pie = Pie((Slice("a", 90, Holding("A", 0, 0)), Slice("b", 10, Holding("B", 0, 0))))
+    planned = plan(Portfolio(pie, securities=whole), Deposit(100_00), engine=Engine[f"GREEDY_{rule}"])
+    assert isinstance(planned, Plan)
+    assert planned.orders
+    assert all(o.amount * 10**9 == (o.quantity_nanos or 0) * prices[o.security_id] * 100 for o in planned.orders)
+    assert planned.cash.after == 100_00 - planned.cash.bought >= 0
+    assert planned.certificate.broken_rules == ()
+    if rule != "REFILL":  # which shares the money out again
+        assert [(o.security_id, o.quantity_nanos) for o in planned.orders] == [("A", 2 * 10**9)]
