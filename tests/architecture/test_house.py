@@ -46,6 +46,7 @@ SOLVER_ORDER = [
     "prover",
     "engines.joint",
     "engines.highs",
+    "engines.choices",
     "engines.reference",
     "shares",
     "greedy",
