@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.domains import domain
+from solver.domains import domain, unlimited
 from solver.events import Reach
 from solver.ideal import Mode, split_pie
 from solver.modes import BUYS, SELLS, leaves_cash, mode_below, pies_around
-from solver.problem import Ints, Problem, Situation, frozen
+from solver.netting import Net, net_order, several
+from solver.problem import Ints, Problem, Situation, frozen, with_nets
 from solver.tree import Tree
 
 __all__ = ["build_problem"]
@@ -115,8 +116,9 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
     is_leaf = np.array([not c for c in tree.children], dtype=bool)
     value = np.array(rows.value, dtype=np.int64)
     money = max(0, sum(situation.received.values())) + int(value[np.array(rows.may_sell) & is_leaf].sum())
-    domains = _domains(situation, rows, is_leaf, money)
-    buy_max, flow_max = domains["buy_max"], domains.pop("flow_max")
+    shared = several(tree)
+    domains = _domains(situation, rows, is_leaf, money, {row for leaves in shared.values() for row in leaves})
+    buy_max, flow_max = domains["buy_max"], domains["flow_max"]
     received = np.array([situation.received.get(r, 0) for r in range(size)], dtype=np.int64)
     flow_min = -np.maximum(domains["sell_max"], domains["closes"])
     for p in rows.pies:
@@ -131,23 +133,25 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
     leaves = np.flatnonzero(moves)
     limits = {row: situation.limit(row).steps for row in leaves.tolist()}
     steps = {row: one for row, one in limits.items() if one and one.coarse}
-    cents = moves.copy()  # rows that a single cent can move
-    cents[list(steps)] = False
+    nets = _nets(situation, rows, moves, money, shared)
+    cents = moves.copy()  # rows that a single cent can move; the parts of a net order can, whatever its steps are
+    cents[[row for row in steps if not any(row in net.leaves for net in nets)]] = False
     for p in reversed(rows.pies):
         cents[p] = cents[list(tree.children[p])].any()
     felt = cents & (scale > 0)
-    return Problem(
+    problem = Problem(
         situation=situation,
         mode=tuple(rows.mode),
         pies=tuple(rows.pies),
         children=tuple(np.array(tree.children[p], dtype=np.intp) for p in rows.pies),
         leaves=leaves,
+        orders=leaves,
+        order_row=np.arange(size, dtype=np.intp),
         parent=np.array(tree.parent, dtype=np.intp),
         value=frozen(value),
         received=frozen(received),
         **{name: frozen(array) for name, array in domains.items()},
         flow_min=frozen(flow_min),
-        flow_max=frozen(flow_max),
         ideal_whole=frozen(np.array(rows.whole, dtype=np.int64)),
         ideal_part=frozen(np.array(rows.part)),
         scale=frozen(scale),
@@ -156,10 +160,16 @@ def _assemble(situation: Situation, rows: _Rows) -> Problem:
         steps=steps,
         rounding_slack=float((0.25 / scale[felt]).sum()),
     )
+    return with_nets(problem, nets) if nets else problem
 
 
-def _domains(situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], money: int) -> dict[str, Ints]:
-    """The arrays of all leaves' domains by name; 0 at pies. Without limits they are ``domain``'s first lines."""
+def _domains(
+    situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], money: int, shared: set[int]
+) -> dict[str, Ints]:
+    """The arrays of all leaves' domains by name; 0 at pies. Without limits they are ``domain``'s first lines.
+
+    Nothing but its direction binds a leaf of a security that other leaves hold, too: see ``netting.py``.
+    """
     m, value = max(situation.min_trade, 1), np.array(rows.value, dtype=np.int64)
     buys = np.array(rows.may_buy) & is_leaf & (m <= money)
     sold = np.where(np.array(rows.may_sell) & is_leaf, value, 0)
@@ -171,10 +181,34 @@ def _domains(situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], mone
         "closes": np.zeros_like(value),
         "flow_max": np.where(buys, money, 0),
     }
-    for row, limit in situation.limits.items():
-        tree, pie = situation.tree, situation.tree.parent[row]
-        balances = rows.mode[pie] is Mode.REBALANCING and leaves_cash(tree, situation.event_row, rows.mode, pie)
-        one = domain(limit, rows.value[row], money, rows.may_buy[row], rows.may_sell[row], balances)
+    for row, limit in {**situation.limits, **dict.fromkeys(shared, unlimited(0))}.items():
+        one = domain(
+            limit, rows.value[row], money, rows.may_buy[row], rows.may_sell[row], _balances(situation, rows, row)
+        )
         for name, array in arrays.items():
             array[row] = getattr(one, name)
     return arrays
+
+
+def _balances(situation: Situation, rows: _Rows, row: int) -> bool:
+    """Whether the leaf's pie rebalances and may leave cash: then what is above the largest position has to go."""
+    pie = situation.tree.parent[row]
+    rebalances = rows.mode[pie] is Mode.REBALANCING
+    return rebalances and leaves_cash(situation.tree, situation.event_row, rows.mode, pie)
+
+
+def _nets(
+    situation: Situation, rows: _Rows, moves: NDArray[np.bool_], money: int, shared: dict[str, tuple[int, ...]]
+) -> list[Net]:
+    """The net orders of the securities in ``shared``, of those that some rule binds."""
+    found = []
+    for leaves in shared.values():
+        may = {
+            "buy": {row for row in leaves if moves[row] and rows.may_buy[row]},
+            "sell": {row for row in leaves if moves[row] and rows.may_sell[row]},
+            "balance": {row for row in leaves if _balances(situation, rows, row)},
+        }
+        net = net_order(situation.tree, leaves, situation.limit(leaves[0]), money, may)
+        if net:
+            found.append(net)
+    return found

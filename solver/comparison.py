@@ -40,7 +40,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One baseline: its plan and score, what it left a withdrawal short (minor units), orders that m killed.
+    """One baseline: its plan and score, what it left a withdrawal short (minor units), orders that a rule killed.
 
     ``ratio`` is its J over the optimum's, ``None`` where the optimum's is nothing but rounding (J ≤ ρ).
     """

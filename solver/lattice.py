@@ -25,6 +25,7 @@ def stepped_trades(problem: Problem, sides: Ints, points: Mapping[int, int] | No
     if not problem.steps:
         return start
     wanted: Ints = np.zeros(len(problem.value), dtype=np.int64) if start is None else start
+    wanted = problem.ordered(wanted)
     for row, point in (points or {}).items():
         wanted[row] = point
     return _Descent(problem, sides, wanted).best()
@@ -37,15 +38,21 @@ class _Descent:
         self.problem, self.sides = problem, sides
         self.points = {row: self._nearest(row, int(start[row])) for row in problem.steps}
         self.rows = [row for row in problem.steps if sides[row] in (1, -1)]
-        self.loose = any(sides[row] and row not in problem.steps for row in problem.leaves.tolist())
+        self.loose = any(sides[row] and row not in problem.steps for row in problem.orders.tolist()) or bool(
+            problem.nets
+        )
         self.paths = {row: self._path(row) for row in self.rows}
 
     def _path(self, row: int) -> list[int]:
-        path = []
+        """The rows that a step of the order moves; of a net order, as if its first leaf made it."""
+        path, row = [], self._leaf(row)
         while row != self.problem.event_row:
             path.append(row)
             row = int(self.problem.parent[row])
         return path
+
+    def _leaf(self, row: int) -> int:
+        return int(self.problem.nets[row][0]) if row in self.problem.nets else row
 
     def _nearest(self, row: int, trade: int) -> int:
         problem, steps = self.problem, self.problem.steps[row]
@@ -97,8 +104,8 @@ class _Descent:
     def _left(self) -> tuple[int, int]:
         """The cash left where all other leaves trade the most, and the least, that they may."""
         low, high = leaf_intervals(self.problem, self.sides, self.points)
-        received, leaves = int(self.problem.received.sum()), self.problem.leaves
-        return received - int(high[leaves].sum()), received - int(low[leaves].sum())
+        received, orders = int(self.problem.received.sum()), self.problem.orders
+        return received - int(high[orders].sum()), received - int(low[orders].sum())
 
     def _short(self, least: int, most: int) -> int:
         """How much more has to be traded for the cash to be what may be left; negative: how much less."""
@@ -107,7 +114,7 @@ class _Descent:
     def _flows(self) -> Ints:
         trades: Ints = np.zeros(len(self.problem.value), dtype=np.int64)
         for row, point in self.points.items():
-            trades[row] = point
+            trades[self._leaf(row)] += point
         return self.problem.flows(trades)
 
     def _moves(self, flows: Ints, direction: int) -> list[tuple[float, int, int]]:

@@ -72,4 +72,4 @@ def _keep(found: Domain, limit: Limits, kept: int, held: int) -> None:
     found.closes = 0
     found.sell_min, found.sell_max = (found.sell_min, most) if 0 < found.sell_min <= most else (0, 0)
     if found.flow_max < 0:
-        found.flow_max = max(found.flow_max, -most) or found.buy_max
+        found.flow_max = max(found.flow_max, -found.sell_max) or found.buy_max

@@ -80,7 +80,7 @@ def plan(
 
 
 def plan_by_rule(understood: Understood, problem: Problem, baseline: Engine, explain: bool = True) -> tuple[Plan, int]:
-    """The plan of a baseline, HEURISTIC, with the rules that it breaks; and how many orders m killed in it."""
+    """The plan of a baseline, HEURISTIC, with the rules that it breaks; and how many orders a rule killed in it."""
     tried = greedy(problem, GreedyRule[baseline.value.removeprefix("GREEDY_")])
     # cash that it leaves ranks behind; it is no broken rule, but where a withdrawal is short or a pie keeps what it got
     ranked = replace(problem, spare=int(problem.value[problem.event_row]) + abs(int(problem.received.sum())))

@@ -16,7 +16,7 @@ rebalance, the proceeds of a liquidation where they fell. So all events, and sev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,10 +27,11 @@ from solver.domains import Limits, unlimited
 from solver.events import Reach
 from solver.ideal import Mode
 from solver.modes import leaves_cash
+from solver.netting import Net
 from solver.steps import Steps
 from solver.tree import Tree
 
-__all__ = ["CLOSES", "SIDES", "Floats", "Ints", "Problem", "Situation", "frozen"]
+__all__ = ["CLOSES", "SIDES", "Floats", "Ints", "Problem", "Situation", "frozen", "with_nets"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -200,7 +201,7 @@ class Problem:
         )
 
     def parts(self, row: int) -> list[tuple[int, int]]:
-        """All that the order ``row`` could trade, split without a gap by what it does: buy, sell a part, sell all, rest."""
+        """All that the order ``row`` could trade, split without a gap: buy, sell a part, sell all, rest."""
         buys, sells, closes = (int(a[row]) for a in (self.buy_max, self.sell_max, self.closes))
         parts = [(1, buys), (-sells, -1), (-closes, -sells - 1)]
         return [part for part, some in zip(parts, (buys, sells, closes), strict=True) if some] + [(0, 0)]
@@ -239,6 +240,32 @@ class Problem:
             changed[name] = getattr(self, name).copy()
             changed[name][rows] = 0
         return replace(self, **{k: frozen(v) for k, v in changed.items()}, idle=idle, idle_cash=cash)
+
+
+def with_nets(problem: Problem, nets: Sequence[Net]) -> Problem:
+    """``problem`` with a row behind the tree's for every net order; J does not feel these."""
+    size, count = len(problem.value), len(nets)
+    order_row = np.concatenate((problem.order_row, np.arange(size, size + count)))
+    for row, net in enumerate(nets, size):
+        order_row[list(net.leaves)] = row
+    summed = {row: np.array(net.leaves, dtype=np.intp) for row, net in enumerate(nets, size)}
+    changed: dict[str, Any] = {}
+    for name in ("buy_min", "buy_max", "sell_min", "sell_max", "closes", "flow_max"):
+        changed[name] = np.append(getattr(problem, name), [getattr(net.domain, name) for net in nets])
+    lowest = [-max(net.domain.sell_max, net.domain.closes) for net in nets]
+    changed["flow_min"] = np.append(problem.flow_min, lowest)
+    changed["value"] = np.append(problem.value, [net.held for net in nets])
+    for name, nothing in (("received", 0), ("ideal_whole", 0), ("ideal_part", 0.0), ("scale", 0.0), ("slope", 0.0)):
+        changed[name] = np.append(getattr(problem, name), [nothing] * count)
+    for row, leaves in summed.items():
+        changed["ideal_whole"][row], changed["ideal_part"][row] = divmod(float(problem.ideal[leaves].sum()), 1.0)
+    changed["keep"] = np.append(problem.keep, [-1] * count)
+    changed["parent"] = np.append(problem.parent, [-1] * count).astype(np.intp)
+    steps = {row: one for row, one in problem.steps.items() if order_row[row] == row}
+    steps |= {row: net.limit.steps for row, net in enumerate(nets, size) if net.limit.steps and net.limit.steps.coarse}
+    arrays = {name: frozen(array) for name, array in changed.items()}
+    orders = np.unique(order_row[np.append(problem.leaves, list(summed))])
+    return replace(problem, **arrays, orders=orders, order_row=order_row, steps=steps, nets=summed)
 
 
 def frozen(array: Any) -> Any:
