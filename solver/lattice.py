@@ -19,7 +19,8 @@ from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 
 __all__ = ["nearby_trades", "stepped_trades", "wanted"]
 
-MOST_MOVES = 400
+MOST_MOVES = 400  # steps given up or added until the trades sum up
+MOST_BETTER = 20  # improvements after that: what many steps at once improve is for ``nearby_trades``
 NEIGHBOURS = 6  # leaves tried in each direction when two of them exchange a step
 WIDTH = 100  # sums that are kept while the slices of a pie are added up, one after the other
 KEPT = 40  # of a nested pie's sums, those that the pie above sees
@@ -81,7 +82,7 @@ class _Descent:
         if trades is None:
             return None
         error = tracking_error(self.problem, self.problem.flows(trades))
-        for _ in range(MOST_MOVES):
+        for _ in range(MOST_BETTER):
             better = self._improved(trades, error)
             if better is None:
                 return trades
