@@ -18,10 +18,11 @@ from benchmarks import peers
 from benchmarks.instances import Case
 from benchmarks.tables import Table
 from solver import Budget, Engine, Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.certificate import broken_rules, measure
 from solver.planning import plan_by_rule
-from solver.problem import Floats, Ints, Problem, build_problem
+from solver.problem import Floats, Ints, Problem
 from solver.situations import Understood, understand
 
 __all__ = ["CONTENDERS", "OURS", "Contender", "Posed", "Trial", "attempt", "limits_table", "pose", "runs_here"]

@@ -17,10 +17,10 @@ from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import plan_request
 from server.writing import fill_response
 from solver import Budget, Engine, Infeasible, plan
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.cents import exact_trades
 from solver.certificate import certify
-from solver.problem import build_problem
 from solver.search import search
 from solver.situations import understand
 

@@ -50,7 +50,7 @@ from solver import (
     available,
     plan,
 )
-from solver.problem import build_problem
+from solver.building import build_problem
 from solver.situations import understand
 from solver.steps import NANOS
 

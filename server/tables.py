@@ -107,6 +107,10 @@ def _orders(plan: pb.Plan, code: str, title: str, several: bool) -> Table:
         whose = ", ".join(f"{part.event_id or '-'} {_money(part.amount, code)}" for part in order.parts)
         row = str(order.sequence), order.security_id, side, _money(order.amount, code)
         table.add_row(*row, *([whose] if several else []))
+    for transfer in plan.transfers:
+        slices = f"{transfer.from_slice_id} to {transfer.to_slice_id}"
+        row = "-", transfer.security_id, "transfer", _money(transfer.amount, code)
+        table.add_row(*row, *([slices] if several else []))
     return table
 
 

@@ -78,6 +78,13 @@ def _fill_plan(plan: pb.Plan, answer: Plan, view: int, asked: pb.Portfolio) -> N
             written.quantity_nanos = order.quantity_nanos
         for part in order.parts:
             written.parts.add(slice_id=part.slice_id, amount=part.amount, event_id=part.event_id)
+    for transfer in answer.transfers:
+        plan.transfers.add(
+            security_id=transfer.security_id,
+            from_slice_id=transfer.from_slice_id,
+            to_slice_id=transfer.to_slice_id,
+            amount=transfer.amount,
+        )
     _fill_certificate(plan.certificate, answer, view)
     if view in (pb.VIEW_NODES, pb.VIEW_FULL):
         _fill_nodes(plan, answer, view)

@@ -10,7 +10,9 @@ A nested pie enters its parent with its own bound in place of what happens insid
     q_{c,i}(λ) = min_{y ∈ D_{c,i}}  h_c(y) − λ y + max_j (λ_j (y + R_c) + S_{c,i}(λ_j)),
 
 and S_k of the parent takes the cheapest way for the counts to add up to k. Counting leaves through all levels is
-what makes near-equal slices easy: with the count given, the relaxation is almost tight. At the event's pie
+what makes near-equal slices easy: with the count given, the relaxation is almost tight. A net order X_S of several
+leaves is bounded at a price μ_S of its own: its leaves see λ + μ_S in place of λ, and min_{X ∈ D_S} μ_S X is added.
+At the event's pie
     LB = Σ f_n(0) + min_k max_j min_{M allowed} (λ_j M + S_{event,k}(λ_j)). Bad multipliers make the bound weak, never
 wrong, so the checker needs to trust nobody. Every node is minimised over whole cents.
 
@@ -20,7 +22,7 @@ Source: PROBLEM.md §3; Lagrangian duality by counts of trading slices.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,8 +31,9 @@ from solver.steps import StepTable
 
 __all__ = ["Branch", "Cut", "Option", "PieTable", "Stopped", "TreeBound", "base_cost"]
 
-Cut = tuple[int, int, int]  # a leaf's row, and the least and the most that it may trade
+Cut = tuple[int, int, int]  # an order's row, and the least and the most that it may trade
 COUNTED = 64  # numbers of trading leaves that a parent tells apart in one nested pie
+NO_PRICES: Mapping[int, float] = {}
 UNIT_ROUNDOFF = 2.0**-53  # the bound is lowered by what rounding may have added to its sums
 
 
@@ -43,10 +46,11 @@ def base_cost(problem: Problem) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Leaves cut in this order, and the multipliers by pie that bound what is left."""
+    """Orders cut in this sequence, and the multipliers by pie, and prices by net order, that bound what is left."""
 
     path: tuple[Cut, ...]
     multipliers: dict[int, Floats]
+    prices: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +105,30 @@ class TreeBound:
         self.gapless = problem.gapless
         self.stepped = np.zeros(len(problem.value), dtype=bool)
         self.stepped[list(problem.steps)] = True
+        self.price = np.zeros(len(problem.value))  # μ_S of the leaves in a net order
 
-    def evaluate(self, multipliers: Mapping[int, Floats]) -> float:
+    def evaluate(self, multipliers: Mapping[int, Floats], prices: Mapping[int, float] = NO_PRICES) -> float:
         """LB of the branch with these multipliers by pie (each pie's at least one); +inf where it has no plan."""
+        for row, leaves in self.problem.nets.items():
+            self.price[leaves] = prices.get(row, 0.0)
+        netted = [self._netted(row, prices.get(row, 0.0)) for row in self.problem.nets]
         for p in reversed(self.problem.pies):
             self.tables[p] = self.table(p, np.unique(np.asarray(multipliers[p], dtype=np.float64)))
         by_count = self.event_bounds().max(axis=1, initial=-np.inf)
         bound = float(by_count.min(initial=np.inf))
         base = base_cost(self.problem)
-        rounding = UNIT_ROUNDOFF * (8 + len(self.problem.value)) * (abs(base) + abs(bound))
-        return bound + base - rounding if np.isfinite(bound) else bound
+        size = abs(base) + abs(bound) + sum(map(abs, netted))
+        rounding = UNIT_ROUNDOFF * (8 + len(self.problem.value)) * size if np.isfinite(size) else 0.0
+        return bound + base + sum(netted) - rounding
+
+    def _netted(self, row: int, price: float) -> float:
+        """min_{X ∈ D_S} μ_S X of the net order in ``row``; +inf where the branch leaves it nothing."""
+        low, high = int(self.low[row]), int(self.high[row])
+        ends = [0] if low <= 0 <= high else []
+        for least, most in self.problem.ranges(np.array([row])):
+            first, last = max(int(least[0]), low), min(int(most[0]), high)
+            ends += [first, last] if first <= last else []
+        return min((price * end for end in ends), default=np.inf)
 
     def event_bounds(self) -> Floats:
         """min_M (λ_j M + S_k(λ_j)) at the event's pie, by count k (only those that can sum up) and by j."""
@@ -158,9 +176,13 @@ class TreeBound:
             return costs, floor.astype(float), ceiling.astype(float), ~always, always
         costs = np.full((len(rows), len(multipliers)), np.inf)
         low, high = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
+        parts = self.problem.order_row[rows] != rows  # of a net order: one interval, nothing to count
+        if parts.any():
+            costs[parts] = self._cheapest(rows[parts], multipliers, floor[parts], ceiling[parts])
+            low[parts], high[parts], may_rest[parts] = floor[parts], ceiling[parts], False
         for least, most in self.problem.ranges(rows):
             least, most = np.maximum(least, floor), np.minimum(most, ceiling)
-            able = least <= most
+            able = (least <= most) & ~parts
             if able.any():
                 found = self._cheapest(rows[able], multipliers, least[able], most[able])
                 costs[able] = np.minimum(costs[able], found)
@@ -171,7 +193,7 @@ class TreeBound:
         """min over whole cents low ≤ x ≤ high of h_c(x) − λ x; h_c(x) = x ((x − 2 x°)/(w A°) + 2 s)."""
         problem = self.problem
         scale, ideal = problem.scale[rows][:, None], problem.ideal[rows][:, None]
-        tilt = (2.0 * problem.slope[rows])[:, None] - multipliers
+        tilt = (2.0 * problem.slope[rows] - self.price[rows])[:, None] - multipliers
         felt = scale > 0
         inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=felt)
         low_, high_ = low[:, None].astype(float), high[:, None].astype(float)
@@ -185,7 +207,7 @@ class TreeBound:
         reach = np.where(felt, 2.0 * ideal, 0.0)
 
         def cost(x: Floats) -> Floats:
-            at = x * (np.where(felt, x - reach, 0.0) * inverse + np.where(felt, tilt, -multipliers))
+            at = x * (np.where(felt, x - reach, 0.0) * inverse + tilt)
             return np.where((x >= low_) & (x <= high_), at, np.inf) if stepped.any() else np.asarray(at)
 
         return np.minimum(cost(first), cost(second))

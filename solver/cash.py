@@ -48,6 +48,15 @@ def decide_cash(problem: Problem) -> CashStage:
     With steps coarser than a cent less than the smallest order that could be bought ranks equal; in a withdrawal, less
     than the largest step where the ideal sells, also where a rebalance pays it.
     """
+    stage = _decided(problem)
+    placed = set(problem.situation.received) | set(problem.situation.rebalanced)
+    if problem.nets and placed - {problem.event_row}:  # one order may take money of several pies: not looked at
+        return replace(stage, exact=False)
+    return stage
+
+
+def _decided(problem: Problem) -> CashStage:
+    """``decide_cash``, as if no order took money of several pies."""
     mode, rebalanced = problem.situation.mode, problem.situation.rebalanced
     if mode is Mode.REBALANCING:
         return _rebalance(problem)
@@ -104,7 +113,7 @@ def _with(problem: Problem, rows: set[int], arrays: dict[str, Any]) -> Problem:
 def _rebalance(problem: Problem) -> CashStage:
     """What stays even where every leaf buys all that it may ranks first; below an order everything ranks equal."""
     money = int(problem.received.sum())
-    least, exact = _least_left(problem, problem.leaves, money)
+    least, exact = _least_left(problem, problem.orders, money)
     window = _window(problem, problem.leaves)
     if problem.steps and money < 0:  # a withdrawal, too: which sums steps make is not decided here
         window = max(window, _largest_step(problem) - 1)
@@ -115,27 +124,27 @@ def _rebalance(problem: Problem) -> CashStage:
     return CashStage((_less(problem, problem.event_row, least),), exact)
 
 
-def _most(problem: Problem, leaves: np.ndarray) -> np.ndarray:
-    """The greatest trade of each of ``leaves``; negative where it has to sell."""
-    most = np.where(problem.flow_max[leaves] >= 0, 0, np.iinfo(np.int64).min)
-    for low, high in problem.ranges(leaves):
-        high = np.minimum(high, problem.flow_max[leaves])
+def _most(problem: Problem, orders: np.ndarray) -> np.ndarray:
+    """The greatest trade of each of ``orders``; negative where it has to sell."""
+    most = np.where(problem.flow_max[orders] >= 0, 0, np.iinfo(np.int64).min)
+    for low, high in problem.ranges(orders):
+        high = np.minimum(high, problem.flow_max[orders])
         most = np.where(low <= high, np.maximum(most, high), most)
     return most
 
 
-def _least_left(problem: Problem, leaves: np.ndarray, money: int) -> tuple[int, bool]:
-    """The least of ``money`` that the trades of ``leaves`` leave, and whether that is exact.
+def _least_left(problem: Problem, orders: np.ndarray, money: int) -> tuple[int, bool]:
+    """The least of ``money`` that ``orders`` leave, and whether that is exact.
 
-    Where no order need be more than m they come within m of every sum up to the greatest. Elsewhere, and where a
-    withdrawal has to be paid, all sums are looked at, each leaf's trade counted from its greatest sale.
+    Where none need be more than m they come within m of every sum up to the greatest. Elsewhere, and where a
+    withdrawal has to be paid, all sums are looked at, each order counted from its greatest sale.
     """
     if money >= 0 and (problem.steps or problem.order_size <= max(1, problem.min_trade)):
-        return max(0, money - int(_most(problem, leaves).sum())), True
+        return max(0, money - int(_most(problem, orders).sum())), True
     ranges, start = [], 0
     shut = [p for p in problem.situation.rebalanced if money < 0 and problem.flow_min[p] == 0]
     kept = {row for p in shut for row in problem.tree.below(p)}  # what is sold there stays there
-    for c in (row for row in leaves.tolist() if row not in kept):
+    for c in (row for row in orders.tolist() if row not in kept):
         parts = [(int(low[0]), int(high[0])) for low, high in problem.ranges(np.array([c]))] + [(0, 0)]
         parts = [(low, min(high, int(problem.flow_max[c]))) for low, high in parts]
         parts = [(low, high) for low, high in parts if low <= high]
@@ -155,7 +164,7 @@ def _side_by_side(problem: Problem) -> CashStage:
             continue  # it lies inside another of them
         below = tree.below(p)
         leaves = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
-        least, sure = _least_left(problem, leaves, int(problem.received[p]))
+        least, sure = _least_left(problem, problem.orders_of(leaves), int(problem.received[p]))
         window = _window(problem, leaves)
         exact &= sure
         if least > window:
@@ -192,7 +201,7 @@ def _less(problem: Problem, p: int, cash: int) -> Problem:
 def _within_limits(problem: Problem) -> tuple[Problem, int]:
     """Without the money that the largest positions allowed below its pie can not take; how much that is."""
     tree, beyond = problem.tree, 0
-    room = problem.buy_max.copy()
+    room = np.minimum(problem.buy_max, problem.buy_max[problem.order_row])
     for p in reversed(problem.pies):
         children = list(tree.children[p])
         own = int(problem.received[p])
@@ -214,18 +223,19 @@ def _in_steps(problem: Problem) -> tuple[Problem, int]:
         if not problem.steps or p == problem.event_row or not money:
             continue
         inside = problem.tree.below(p)
-        leaves = [c for c in problem.leaves.tolist() if c in inside and problem.buy_max[c] > 0]
-        sums, _ = reachable([_purchases(problem, c, money) for c in leaves], money, thinned=True)
+        leaves = problem.leaves[(problem.leaves >= inside.start) & (problem.leaves < inside.stop)]
+        orders = [c for c in problem.orders_of(leaves).tolist() if problem.buy_max[c] > 0]
+        sums, _ = reachable([_purchases(problem, c, money) for c in orders], money, thinned=True)
         left = money - max(min(high, money) for low, high in sums if low <= money)
         if left:
             problem, lost = _less(problem, p, left), lost + left
     return (replace(problem, idle_cash=0) if lost else problem), lost
 
 
-def _purchases(problem: Problem, leaf: int, money: int) -> Intervals:
-    """What ``leaf`` may buy for ``money``: a range, or the amounts of its steps, so many that they are still listed."""
-    least, most = int(problem.buy_min[leaf]), min(int(problem.buy_max[leaf]), money)
-    steps = problem.steps.get(leaf)
+def _purchases(problem: Problem, row: int, money: int) -> Intervals:
+    """What ``row`` may buy for ``money``: a range, or the amounts of its steps, as many as can still be listed."""
+    least, most = int(problem.buy_min[row]), min(int(problem.buy_max[row]), money)
+    steps = problem.steps.get(row)
     if steps is None:
         return [(least, most)] if least <= most else []
     counts = range(steps.reaching(least), steps.within(most) + 1)
@@ -239,7 +249,7 @@ def _placeable(problem: Problem, window: int) -> tuple[Problem, bool]:
     Where some leaf may take everything every sum from the least order upwards can be placed, and nothing is done.
     """
     money = int(problem.received.sum())
-    open_ = problem.leaves[problem.buy_max[problem.leaves] > 0]
+    open_ = problem.orders[problem.buy_max[problem.orders] > 0]
     if not money or bool((problem.buy_max[open_] >= money - window).any()):
         return _loosened(problem, window), True
     if problem.steps:  # which sums steps make within limits is not decided here: any cash, and no proof
@@ -284,8 +294,8 @@ def _placements(problem: Problem, p: int) -> list[Placement]:
 def _least_order(problem: Problem, p: int, idle: frozenset[int]) -> int:
     """The smallest purchase that some leaf below ``p`` may make, 0 where none may buy."""
     closed = {row for i in idle for row in problem.tree.below(i)}
-    open_ = [int(problem.buy_min[row]) for row in problem.tree.below(p) if row not in closed and problem.buy_max[row]]
-    return min(open_, default=0)
+    open_ = {int(problem.order_row[r]) for r in problem.tree.below(p) if r not in closed and problem.buy_max[r]}
+    return min((int(problem.buy_min[row]) for row in open_ if problem.buy_max[row]), default=0)
 
 
 def _undominated(options: list[Placement]) -> list[Placement]:
@@ -301,7 +311,7 @@ def _withdrawal(problem: Problem) -> CashStage:
     if problem.steps:
         return CashStage((replace(problem, spare=_largest_step(problem) - 1),), True)
     wanted = -int(problem.received[problem.event_row])
-    ranges = {c: sales(problem, c) for c in problem.leaves.tolist()}
+    ranges = {c: sales(problem, c) for c in problem.orders.tolist()}
     gentle = [[part for part in parts if not _closes_what_stays(problem, c, part)] for c, parts in ranges.items()]
     if _plainly_reachable(gentle, wanted):
         return CashStage((problem,), True)
@@ -345,25 +355,27 @@ def settles(problem: Problem, trades: Ints) -> bool:
     left = int(problem.received.sum()) - int(trades.sum())
     if problem.situation.mode is not Mode.SELLING or left or problem.steps:
         return False
-    sold = {c: -int(trades[c]) for c in problem.leaves.tolist() if trades[c] < 0}
+    ordered = problem.ordered(trades)
+    sold = {c: -int(ordered[c]) for c in problem.orders.tolist() if ordered[c] < 0}
     return not any(_closes_what_stays(problem, c, (amount, amount)) for c, amount in sold.items())
 
 
 def _largest_step(problem: Problem) -> int:
     """What sales in steps may raise beyond what is wanted: less than the largest step, or m, where the ideal sells."""
-    leaves = problem.leaves[problem.flow_min[problem.leaves] < 0]
-    sold = leaves[problem.ideal[leaves] < 0]
-    steps = [problem.steps[row].most for row in (sold if len(sold) else leaves).tolist() if row in problem.steps]
+    orders = problem.orders[problem.flow_min[problem.orders] < 0]
+    sold = orders[problem.ideal[orders] < 0]
+    steps = [problem.steps[row].most for row in (sold if len(sold) else orders).tolist() if row in problem.steps]
     return max(problem.min_trade, 1, *steps)
 
 
-def sales(problem: Problem, leaf: int) -> Intervals:
-    """What ``leaf`` may sell: a part, all of it."""
-    parts = [(int(problem.sell_min[leaf]), int(problem.sell_max[leaf])), (int(problem.closes[leaf]),) * 2]
+def sales(problem: Problem, row: int) -> Intervals:
+    """What the order ``row`` may sell: a part, all of it."""
+    parts = [(int(problem.sell_min[row]), int(problem.sell_max[row])), (int(problem.closes[row]),) * 2]
     return [part for part in parts if part[1] > 0]
 
 
-def _closes_what_stays(problem: Problem, leaf: int, sale: tuple[int, int]) -> bool:
+def _closes_what_stays(problem: Problem, row: int, sale: tuple[int, int]) -> bool:
     """Whether ``sale`` is that of a position under m as a whole, of which the ideal keeps at least a cent."""
-    whole = sale == (problem.value[leaf], problem.value[leaf]) and sale[1] < problem.situation.limit(leaf).min_trade
-    return whole and int(problem.value[leaf] + problem.ideal_whole[leaf]) >= 1
+    limit = problem.situation.limit(int(problem.nets[row][0]) if row in problem.nets else row)
+    whole = sale == (problem.value[row], problem.value[row]) and sale[1] < limit.min_trade
+    return whole and int(problem.value[row] + problem.ideal_whole[row]) >= 1

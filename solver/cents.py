@@ -15,9 +15,10 @@ from typing import Literal
 
 import numpy as np
 
+from solver.network import Network
 from solver.problem import SIDES, Floats, Ints, Problem
 
-__all__ = ["exact_trades", "leaf_intervals", "marginals", "tracking_error"]
+__all__ = ["exact_trades", "leaf_intervals", "marginals", "tracking_error", "trades_within"]
 
 TIE = 1e-13  # a marginal's relative rounding error: what lies within it is a tie, not an improvement
 
@@ -45,13 +46,13 @@ def leaf_intervals(problem: Problem, sides: Ints | None, points: Mapping[int, in
     low, high = problem.flow_min.copy(), problem.flow_max.copy()
     if sides is None or problem.gapless:
         return low, high
-    leaves = problem.leaves
-    ranges = problem.ranges(leaves)
-    chosen = [sides[leaves] == side for side in SIDES]
+    orders = problem.orders
+    ranges = problem.ranges(orders)
+    chosen = [sides[orders] == side for side in SIDES]
     lows = np.select(chosen, [least for least, _ in ranges], 0)
     highs = np.select(chosen, [most for _, most in ranges], 0)
-    low[leaves] = np.maximum(low[leaves], lows)
-    high[leaves] = np.minimum(high[leaves], highs)
+    low[orders] = np.maximum(low[orders], lows)
+    high[orders] = np.minimum(high[orders], highs)
     for row, trade in (points or {}).items():
         low[row], high[row] = max(int(low[row]), trade), min(int(high[row]), trade)
     return low, high
@@ -73,13 +74,23 @@ def exact_trades(problem: Problem, sides: Ints | None, points: Mapping[int, int]
 
     One entry a row, 0 at pies; ``None`` where they can not sum up. Steps count only where ``points`` holds them.
     """
-    low, high = leaf_intervals(problem, sides, points)
-    search = _Search(problem, low, high)
+    return trades_within(problem, *leaf_intervals(problem, sides, points))
+
+
+def trades_within(problem: Problem, low: Ints, high: Ints) -> Ints | None:
+    """The integer trades of least J between ``low`` and ``high`` (one entry a row), or ``None`` where none sum up."""
+    search = _Search(problem, low.copy(), high.copy())
     if not search.bounded():
         return None
     search.round_down_the_tree()
-    search.exchange()
     trades = np.zeros_like(search.flows)
+    if problem.nets:
+        settled = Network(problem, search.low, search.high).settled(search.flows)
+        if settled is None:
+            return None
+        trades[problem.leaves] = settled[problem.leaves]
+        return trades
+    search.exchange()
     trades[problem.leaves] = search.flows[problem.leaves]
     return trades
 

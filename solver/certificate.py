@@ -55,9 +55,10 @@ class Findings:
 def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     """Every rule that ``trades`` (one integer a row, 0 at pies) breaks, by name; none means realisable.
 
-    Direction, holding, minimum and the caller's limits at every leaf; flow conservation at every pie, with cash left
-    only where the event lets it be left; nothing bought at or below a retired slice. One row at a time, in Python's
-    integers, from the tree and the limits and not from the arrays that the engines see.
+    Direction and holding at every leaf; minimum and the caller's limits of every security, by all slices that hold it;
+    flow conservation at every pie, with cash left only where the event lets it be left; nothing bought at or below a
+    retired slice. One row at a time, in Python's integers, from the tree and the limits; of the arrays that the engines
+    see only ``buy_max`` is read, which has the idle pies.
     """
     tree = problem.tree
     inside = set(tree.below(problem.event_row))
@@ -67,8 +68,12 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
             broken.append(f"NOT_AN_INTEGER:{tree.slice_ids[row]}")
         elif trade and (tree.children[row] or row not in inside):
             broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
-        elif (trade or row in problem.situation.limits) and row in inside and not tree.children[row]:
+        elif trade:
             broken += [f"{rule}:{tree.slice_ids[row]}" for rule in _broken_by_leaf(problem, row, int(trade))]
+    for rows in _by_security(problem):
+        ordered = sum(int(trades[row]) for row in rows)
+        if ordered or rows[0] in problem.situation.limits:
+            broken += [f"{rule}:{tree.slice_ids[rows[0]]}" for rule in _broken_by_order(problem, rows, ordered)]
     flows, loose = _flows(problem, trades)
     broken += [f"FLOW_NOT_CONSERVED:{tree.slice_ids[p]}" for p in loose]
     for row in inside:
@@ -79,15 +84,30 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     return broken
 
 
+def _by_security(problem: Problem) -> list[list[int]]:
+    """The leaves of every security that some leaf inside the event holds."""
+    tree, rows = problem.tree, dict[str, list[int]]()
+    for row, name in enumerate(tree.security_ids):
+        if name:
+            rows.setdefault(name, []).append(row)
+    inside = tree.below(problem.event_row)
+    return [found for found in rows.values() if any(row in inside for row in found)]
+
+
 def _broken_by_leaf(problem: Problem, row: int, trade: int) -> Iterator[str]:
-    limit, held = problem.situation.limit(row), problem.tree.value[row]
-    mode, after = problem.mode[problem.tree.parent[row]], held + trade
+    mode = problem.mode[problem.tree.parent[row]]
     if trade > 0 and (mode not in (Mode.BUYING, Mode.REBALANCING) or _closed_to_buys(problem, row)):
         yield "MAY_NOT_BUY"
     if trade < 0 and mode not in (Mode.SELLING, Mode.REBALANCING):
         yield "MAY_NOT_SELL"
-    if -trade > held:
+    if -trade > problem.tree.value[row]:
         yield "SELLS_MORE_THAN_HELD"
+
+
+def _broken_by_order(problem: Problem, rows: list[int], trade: int) -> Iterator[str]:
+    """What the order of one security breaks, ``trade`` the sum of what its leaves ``rows`` trade."""
+    limit, held = problem.situation.limit(rows[0]), sum(problem.tree.value[row] for row in rows)
+    after = held + trade
     if 0 < abs(trade) < limit.min_trade and after != 0:
         yield "BELOW_MINIMUM"
     if (trade > 0 and limit.no_buy) or (trade < 0 and limit.no_sell):
@@ -96,11 +116,23 @@ def _broken_by_leaf(problem: Problem, row: int, trade: int) -> Iterator[str]:
         yield "SMALLEST_POSITION"
     if limit.steps and trade and after != 0 and not _in_steps(limit, trade):
         yield "NOT_IN_STEPS"
-    if limit.most is not None and after > limit.most:
-        pie = problem.tree.parent[row]
-        must_sell = mode is Mode.REBALANCING and problem.leaves_cash(pie) and not limit.no_sell
-        if trade > 0 or must_sell:
-            yield "LARGEST_POSITION"
+    if limit.most is not None and after > limit.most and (trade > 0 or -trade < _must_sell(problem, rows)):
+        yield "LARGEST_POSITION"
+
+
+def _must_sell(problem: Problem, rows: list[int]) -> int:
+    """How much a rebalance has to sell of a security above its largest position, of what may be sold of it."""
+    limit, tree = problem.situation.limit(rows[0]), problem.tree
+    pies = {row: tree.parent[row] for row in rows if tree.value[row]}
+    sellers = {row: p for row, p in pies.items() if problem.mode[p] in (Mode.SELLING, Mode.REBALANCING)}
+    balancing = all(problem.mode[p] is Mode.REBALANCING and problem.leaves_cash(p) for p in sellers.values())
+    if limit.most is None or limit.no_sell or not balancing:
+        return 0
+    held, sellable = sum(tree.value[row] for row in rows), sum(tree.value[row] for row in sellers)
+    if sellable < held:  # the rest is a part of the position: at least an order, and in whole steps
+        sellable = limit.steps.amount(limit.steps.within(sellable)) if limit.steps else sellable
+        sellable = 0 if sellable < limit.min_trade else sellable
+    return min(sellable, held - limit.most)
 
 
 def _in_steps(limit: Limits, trade: int) -> bool:
@@ -180,11 +212,11 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequenc
 
 
 def no_cent_improves(problem: Problem, trades: Ints) -> bool:
-    """Whether every leaf's domain is one interval and no cent moved between two leaves, or with free cash, lowers J.
+    """Whether every leaf has one interval of its own, and no cent moved between two, or with free cash, lowers J.
 
     Then J is M♮-convex over them, and the plan is optimal: no bound is needed, nor one that rounding can not blur.
     """
-    if not problem.gapless:
+    if not problem.gapless or problem.nets:
         return False
     flows, _ = _flows(problem, trades.tolist())
     more, less = dict[int, float](), dict[int, float]()  # what the cheapest cent in, and out, costs below a row
@@ -260,26 +292,28 @@ def lower_bound(problem: Problem, branches: Sequence[Branch]) -> float:
             len(m) and np.isfinite(m).all() for m in branch.multipliers.values()
         ):
             return 0.0
-        bounds.append(TreeBound(problem, branch.path).evaluate(branch.multipliers))
+        if not np.isfinite(list(branch.prices.values())).all():
+            return 0.0
+        bounds.append(TreeBound(problem, branch.path).evaluate(branch.multipliers, branch.prices))
     return max(0.0, min(bounds))
 
 
 def covers(problem: Problem, paths: Sequence[tuple[Cut, ...]]) -> bool:
-    """Whether the branches' cuts, in their order, leave no case out: each splits one leaf's trades without a gap."""
-    leaves = set(problem.leaves.tolist())
+    """Whether the branches' cuts, in their order, leave no case out: each splits one order's amounts without a gap."""
+    orders = set(problem.orders.tolist())
     open_ = [(list(paths), 0)]  # branches that agree so far, and on how many cuts; no recursion: thousands deep
     while open_:
         group, depth = open_.pop()
         if any(len(path) == depth for path in group):
             continue
-        if len({path[depth][0] for path in group}) != 1 or group[0][depth][0] not in leaves:
+        if len({path[depth][0] for path in group}) != 1 or group[0][depth][0] not in orders:
             return False
-        leaf = group[0][depth][0]
+        row = group[0][depth][0]
         by_part: dict[tuple[int, int], list[tuple[Cut, ...]]] = {}
         for path in group:
             by_part.setdefault(path[depth][1:], []).append(path)
         parts = sorted(by_part)
-        least, most = int(problem.flow_min[leaf]), int(problem.flow_max[leaf])
+        least, most = int(problem.flow_min[row]), int(problem.flow_max[row])
         seamless = all(high + 1 == low for (_, high), (low, _) in pairwise(parts))
         if parts[0][0] > least or parts[-1][1] < most or not seamless:
             return False

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solver.building import build_problem
 from solver.events import Events
 from solver.plan import Infeasible, Plan
 from solver.planning import plan, plan_by_rule
 from solver.portfolio import Portfolio
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.rules import BASELINES, Budget, Engine, Rules
 from solver.situations import understand
 from solver.tree import flatten
@@ -39,7 +40,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One baseline: its plan and score, what it left a withdrawal short (minor units), orders that m killed.
+    """One baseline: its plan and score, what it left a withdrawal short (minor units), orders that a rule killed.
 
     ``ratio`` is its J over the optimum's, ``None`` where the optimum's is nothing but rounding (J ≤ ρ).
     """

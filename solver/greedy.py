@@ -9,6 +9,9 @@
                  more or less than it was given so keeps that, and the slices beside it share the rest. Where this does
                  not come out even, each pie makes do with its money, and gives orders up until the sum is met
 
+Orders that a rule of a single security forbids are made as much smaller as it asks (what is above the largest position,
+what would leave less than the smallest, what is no whole step), or dropped: nothing else is done for them.
+
 A rebalance by TOGETHER or SEQUENTIAL sells first; what was sold and the cash held are then shared by the buys. No
 baseline knows J, searches, or moves R_p to another pie, and none spends more than there is. REFILL is meant to be hard
 to beat.
@@ -72,9 +75,10 @@ def greedy(problem: Problem, rule: GreedyRule) -> Baseline:
     elif mode is Mode.REBALANCING or problem.situation.rebalanced:
         flows = _rebalanced(book, rule, wanted)
     elif rule is not GreedyRule.REFILL:
-        flows = _without_small(book, wanted)
+        flows = wanted
     else:
         flows = _bought(book) if mode is Mode.BUYING else _sold(book)
+    flows = _placed(book, flows)
     trades = np.zeros(len(book.value), dtype=np.int64)
     trades[book.leaves] = [flows[leaf] for leaf in book.leaves]
     trades.setflags(write=False)
@@ -84,12 +88,11 @@ def greedy(problem: Problem, rule: GreedyRule) -> Baseline:
     return Baseline(trades, killed, max(0, short))
 
 
-def _without_small(book: Book, flows: list[int]) -> list[int]:
-    """The leaves' ``flows`` without the orders that the minimum forbids."""
+def _placed(book: Book, flows: list[int]) -> list[int]:
+    """The leaves' ``flows`` without what the rules forbid: the minimum, and those of single securities."""
     kept = [0] * len(flows)
     for leaf in book.leaves:
-        if not book.small(leaf, flows[leaf]):
-            kept[leaf] = flows[leaf]
+        kept[leaf] = book.placed(leaf, flows[leaf])
     return kept
 
 
@@ -118,7 +121,7 @@ def _comes_out_even(book: Book, flows: list[int]) -> bool:
         below, received = book.sums(flows), book.received_below([1] * len(flows))
         if any(below[p] < received[p] for p in book.pies):
             return False
-    return all(book.may_go(n, flows[n]) and not book.small(n, flows[n]) for n in book.leaves if flows[n])
+    return all(book.may_go(n, flows[n]) and book.placed(n, flows[n]) == flows[n] for n in book.leaves if flows[n])
 
 
 def _leave_out(book: Book, flows: list[int], room: list[int], least: int) -> bool:
@@ -218,7 +221,7 @@ def _sold(book: Book) -> list[int]:
     wanted = -book.received[book.event]
     room = [0] * len(book.value)
     for leaf in book.leaves:
-        room[leaf] = book.value[leaf]
+        room[leaf] = book.sell_max[leaf]
     best: list[int] = []
     for _ in range(MOST_RETRIES):
         flows = _made_up(book, _fitted(book, lay, room, wanted))
@@ -263,18 +266,17 @@ def _rebalanced(book: Book, rule: GreedyRule, planned: list[int]) -> list[int]:
     for leaf in book.leaves:
         buys[leaf], sells[leaf] = max(0, planned[leaf]), max(0, -planned[leaf])
     if rule is GreedyRule.REFILL:
-        sold = _sells_fitted(book, sells)
-    else:
-        sold = [-flow for flow in _without_small(book, [-sale for sale in sells])]
+        sells = _sells_fitted(book, sells)
+    sold = [-flow for flow in _placed(book, [-sale for sale in sells])]
     proceeds = book.sums(sold)
     money = max(0, sum(book.received) + proceeds[book.event])
     wants = [max(0, flow + proceed) for flow, proceed in zip(planned, proceeds, strict=True)]
     if rule is GreedyRule.REFILL:
         bought = _buys_fitted(book, money, wants, buys)
     elif rule is GreedyRule.SEQUENTIAL:
-        bought = _without_small(book, in_turn(book, money, wants))
+        bought = in_turn(book, money, wants)
     else:
-        bought = _without_small(book, scaled(book, money, wants, book.sums(buys)))
+        bought = scaled(book, money, wants, book.sums(buys))
     return [buy - sale for buy, sale in zip(bought, sold, strict=True)]
 
 
@@ -287,7 +289,7 @@ def _sells_fitted(book: Book, sells: list[int]) -> list[int]:
     def lay(room: list[int], effort: Effort) -> list[int]:
         return [-sale for sale in scaled(book, money, below, room, effort)]
 
-    room = [min(value, max(book.m, sale)) if sale else 0 for value, sale in zip(book.value, sells, strict=True)]
+    room = [min(most, max(book.m, sale)) if sale else 0 for most, sale in zip(book.sell_max, sells, strict=True)]
     sold = [-flow for flow in _fitted(book, lay, room)]
     for leaf in book.leaves:  # a retired slice goes whole, or as near to it as one order brings it
         if book.small(leaf, -sold[leaf]):
@@ -301,7 +303,8 @@ def _buys_fitted(book: Book, money: int, wants: list[int], buys: list[int]) -> l
     def lay(room: list[int], effort: Effort) -> list[int]:
         return scaled(book, money, wants, room, effort)
 
-    bought = _fitted(book, lay, [max(book.m, buy) if buy else 0 for buy in buys])
+    most = [min(money, room) if buy else 0 for buy, room in zip(buys, book.buy_max, strict=True)]
+    bought = _fitted(book, lay, [min(room, max(book.m, buy)) for buy, room in zip(buys, most, strict=True)])
     if money - book.total(bought) >= max(1, book.m):
-        bought = _fitted(book, lay, [money if buy else 0 for buy in buys])
+        bought = _fitted(book, lay, most)
     return bought

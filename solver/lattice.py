@@ -17,7 +17,7 @@ import numpy as np
 from solver.cents import exact_trades, leaf_intervals, tracking_error
 from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 
-__all__ = ["nearby_trades", "stepped_trades", "wanted"]
+__all__ = ["nearby_trades", "stepped_trades", "steps_wanted", "wanted"]
 
 MOST_MOVES = 400  # steps given up or added until the trades sum up
 MOST_BETTER = 20  # improvements after that: what many steps at once improve is for ``nearby_trades``
@@ -34,6 +34,7 @@ def stepped_trades(problem: Problem, sides: Ints, points: Mapping[int, int] | No
     if not problem.steps:
         return start
     wanted: Ints = np.zeros(len(problem.value), dtype=np.int64) if start is None else start
+    wanted = problem.ordered(wanted)
     for row, point in (points or {}).items():
         wanted[row] = point
     return _Descent(problem, sides, wanted).best()
@@ -46,18 +47,24 @@ class _Descent:
         self.problem, self.sides = problem, sides
         self.points = {row: self._nearest(row, int(start[row])) for row in problem.steps}
         self.rows = [row for row in problem.steps if sides[row] in (1, -1)]
-        self.loose = any(sides[row] and row not in problem.steps for row in problem.leaves.tolist())
+        self.loose = any(sides[row] and row not in problem.steps for row in problem.orders.tolist()) or bool(
+            problem.nets
+        )
         self.paths = {row: self._path(row) for row in self.rows}
         low, high = leaf_intervals(problem, sides)
-        free = [row for row in problem.leaves.tolist() if row not in problem.steps]
+        free = [row for row in problem.orders.tolist() if row not in problem.steps]
         self.others = int(low[free].sum()), int(high[free].sum())
 
     def _path(self, row: int) -> list[int]:
-        path = []
+        """The rows that a step of the order moves; of a net order, as if its first leaf made it."""
+        path, row = [], self._leaf(row)
         while row != self.problem.event_row:
             path.append(row)
             row = int(self.problem.parent[row])
         return path
+
+    def _leaf(self, row: int) -> int:
+        return int(self.problem.nets[row][0]) if row in self.problem.nets else row
 
     def _nearest(self, row: int, trade: int) -> int:
         problem, steps = self.problem, self.problem.steps[row]
@@ -118,7 +125,7 @@ class _Descent:
     def _flows(self) -> Ints:
         trades: Ints = np.zeros(len(self.problem.value), dtype=np.int64)
         for row, point in self.points.items():
-            trades[row] = point
+            trades[self._leaf(row)] += point
         return self.problem.flows(trades)
 
     def _moves(self, flows: Ints, direction: int) -> list[tuple[float, int, int]]:
@@ -175,6 +182,12 @@ class _Descent:
 def wanted(problem: Problem, row: int, multiplier: float) -> float:
     """What ``row`` would trade at this multiplier if it could trade anything."""
     return float(problem.ideal[row]) + float(problem.scale[row]) * (multiplier / 2.0 - float(problem.slope[row]))
+
+
+def steps_wanted(problem: Problem, multipliers: Mapping[int, float]) -> tuple[int, ...]:
+    """In which step the leaves would like to trade: multipliers that agree in that lead to much the same plans."""
+    asked = [(row, multipliers.get(int(problem.parent[row]))) for row in problem.steps]
+    return tuple(0 if at is None else round(wanted(problem, row, at)) // problem.steps[row].most for row, at in asked)
 
 
 def nearby_trades(problem: Problem, multipliers: Mapping[int, float]) -> Ints | None:

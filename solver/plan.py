@@ -26,6 +26,7 @@ __all__ = [
     "Reason",
     "ReasonCode",
     "Side",
+    "Transfer",
 ]
 
 
@@ -130,6 +131,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """What one slice gives another of a security that both hold (minor units): a change of books, and no order."""
+
+    security_id: str
+    from_slice_id: str
+    to_slice_id: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class CashFlow:
     """The account's cash: before + received − paid_out − bought + sold = after."""
 
@@ -147,7 +158,8 @@ class Evidence:
 
     ``branch`` numbers the branch; ``fixed`` lists, in order, the slices that it makes buy (``+id``), sell (``-id``),
     sell whole where that is no part of selling (``xid``) or rest (``0id``), or trade within (``low..high id``);
-    ``multipliers`` are λ of the pie ``slice_id`` when ``trading`` of its free slices trade (−1: any number).
+    ``multipliers`` are λ of the pie ``slice_id`` when ``trading`` of its free slices trade (−1: any number). The net
+    order of a security in several slices has the id ``securities[…]``, and one multiplier: its price μ.
     """
 
     branch: int
@@ -188,6 +200,7 @@ class Plan:
     certificate: Certificate
     portfolio_after: Portfolio
     rounds: int = 0
+    transfers: tuple[Transfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from solver.bound import Branch
+from solver.building import build_problem
 from solver.cash import CashStage, decide_cash, settles
 from solver.cents import exact_trades, retired_excess
 from solver.certificate import Findings, broken_rules, certify, measure
@@ -25,7 +26,7 @@ from solver.events import Events
 from solver.greedy import GreedyRule, greedy
 from solver.plan import BoundSource, Infeasible, Limit, Plan, Quality
 from solver.portfolio import Portfolio
-from solver.problem import Ints, Problem, build_problem
+from solver.problem import Ints, Problem
 from solver.prover import incumbent_of, proof_goal
 from solver.report import Proved, in_listed_order, report
 from solver.rules import BASELINES, Budget, Engine, Rules
@@ -79,7 +80,7 @@ def plan(
 
 
 def plan_by_rule(understood: Understood, problem: Problem, baseline: Engine, explain: bool = True) -> tuple[Plan, int]:
-    """The plan of a baseline, HEURISTIC, with the rules that it breaks; and how many orders m killed in it."""
+    """The plan of a baseline, HEURISTIC, with the rules that it breaks; and how many orders a rule killed in it."""
     tried = greedy(problem, GreedyRule[baseline.value.removeprefix("GREEDY_")])
     # cash that it leaves ranks behind; it is no broken rule, but where a withdrawal is short or a pie keeps what it got
     ranked = replace(problem, spare=int(problem.value[problem.event_row]) + abs(int(problem.received.sum())))

@@ -119,7 +119,6 @@ def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
             "portfolio.currency_code", "INVALID_CURRENCY", f"is {code!r}; give an ISO 4217 code such as USD"
         )
     seen: dict[str, str] = {}
-    securities: dict[str, str] = {}
     listed = {security.security_id: security for security in portfolio.securities}
     total = portfolio.cash if type(portfolio.cash) is int else 0
     stack: list[tuple[str, Pie, int]] = [("portfolio.root", portfolio.root, 1)]
@@ -139,7 +138,7 @@ def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
                 nested.append((f"{at}.pie", child.content, depth + 1))
                 continue
             holding = child.content
-            yield from _holding_violations(f"{at}.holding", holding, securities)
+            yield from _holding_violations(f"{at}.holding", holding)
             known = listed.get(holding.security_id)
             fault = quantity_violation(f"{at}.holding", holding.value, holding.quantity_nanos, known, code)
             if fault:
@@ -170,19 +169,10 @@ def _slice_violations(at: str, child: Slice, seen: dict[str, str]) -> Iterator[V
         yield fault
 
 
-def _holding_violations(at: str, holding: Holding, securities: dict[str, str]) -> Iterator[Violation]:
+def _holding_violations(at: str, holding: Holding) -> Iterator[Violation]:
     fault = id_violation(f"{at}.security_id", holding.security_id)
     if fault:
         yield fault
-    elif holding.security_id in securities:
-        yield Violation(
-            f"{at}.security_id",
-            "SECURITY_IN_SEVERAL_SLICES",
-            f"{holding.security_id!r} is also held by {securities[holding.security_id]}; "
-            "one slice per security is supported",
-        )
-    else:
-        securities[holding.security_id] = at
     fault = money_violation(f"{at}.value", holding.value)
     if fault:
         yield fault

@@ -7,6 +7,7 @@ PROBLEM.md's letters, over the rows n of one tree (depth first, root 0):
     subject to Σ_{c child of p} y_c = y_p + R_p   for every pie p inside the event (R less the cash left at its pie)
                y_c ∈ D_c                          of leaves: 0, buys [buy_min, buy_max], sells [sell_min, sell_max],
                                                   and the sale of all that is held where ``closes`` has it
+               Σ_{c ∈ C_S} y_c ∈ D_S              of securities held in several slices (``netting.py``)
                y integer, y_event = 0
 
 ``R_p`` is money that enters at a pie itself: D + cash at the root for a deposit, −F for a withdrawal, the cash for a
@@ -15,21 +16,22 @@ rebalance, the proceeds of a liquidation where they fell. So all events, and sev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.domains import Limits, domain, unlimited
+from solver.domains import Limits, unlimited
 from solver.events import Reach
-from solver.ideal import Mode, split_pie
-from solver.modes import BUYS, SELLS, leaves_cash, mode_below, pies_around
+from solver.ideal import Mode
+from solver.modes import leaves_cash
+from solver.netting import Net
 from solver.steps import Steps
 from solver.tree import Tree
 
-__all__ = ["CLOSES", "SIDES", "Floats", "Ints", "Problem", "Situation", "build_problem"]
+__all__ = ["CLOSES", "SIDES", "Floats", "Ints", "Problem", "Situation", "frozen", "with_nets"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -69,7 +71,9 @@ class Problem:
     ``scale`` is w_n A°_p (0 where the node has no term in J), ``slope`` is s_n, and the ideal y°_n is
     ``ideal_whole + ideal_part`` with 0 ≤ part < 1, so that a deviation from it loses nothing to a large portfolio.
     ``closes`` is V_n where all may be sold though [sell_min, sell_max] ends below it, else 0.
-    ``steps`` are those of the leaves that trade in steps coarser than a cent: of a range only a(1), a(2), … count.
+    ``steps`` are those of the orders that trade in steps coarser than a cent: of a range only a(1), a(2), … count.
+    ``orders`` are the rows that have a domain: leaves, and behind the rows of the tree the securities that several
+    leaves hold. ``nets`` has the leaves that such a row sums up, ``order_row`` the order that a leaf is part of.
     ``keep`` is ⌈A°_n⌉ for the retired rows inside the event and −1 elsewhere. ``pies`` lists the rows of the pies
     that have money to split, parents first, ``children`` their slices. ``spare`` is the most cash that may be
     left at the event's pie while ranking equal; ``idle`` are the pies that must buy nothing, ``idle_cash`` what
@@ -81,6 +85,8 @@ class Problem:
     pies: tuple[int, ...]
     children: tuple[NDArray[np.intp], ...]
     leaves: NDArray[np.intp]
+    orders: NDArray[np.intp]
+    order_row: NDArray[np.intp]
     parent: NDArray[np.intp]
     value: Ints
     received: Ints
@@ -98,6 +104,7 @@ class Problem:
     keep: Ints
     steps: Mapping[int, Steps]
     rounding_slack: float
+    nets: Mapping[int, NDArray[np.intp]] = field(default_factory=dict)
     spare: int = 0
     idle: frozenset[int] = frozenset()
     idle_cash: int = 0
@@ -125,11 +132,22 @@ class Problem:
 
     def flows(self, trades: Ints) -> Ints:
         """y of every row from the leaves' trades: y_p = Σ y_c − R_p below the event's pie, whose own y is 0."""
-        flows = trades.copy()
+        flows = self.ordered(trades)
         for p, rows in zip(reversed(self.pies), reversed(self.children), strict=True):
             flows[p] = flows[rows].sum() - self.received[p]
         flows[self.event_row] = 0
         return flows
+
+    def ordered(self, trades: Ints) -> Ints:
+        """The leaves' trades, and the net orders that they come to."""
+        ordered = trades.copy()
+        for row, leaves in self.nets.items():
+            ordered[row] = trades[leaves].sum()
+        return ordered
+
+    def orders_of(self, leaves: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The orders that ``leaves`` are part of, each once."""
+        return np.unique(self.order_row[leaves]) if self.nets else leaves
 
     def retired_within(self, excess: Ints | int) -> Problem:
         """The same problem, every retired row keeping at most ``excess`` beyond its ideal: A_n ≤ ⌈A°_n⌉ + excess.
@@ -140,7 +158,7 @@ class Problem:
         if not retired.any():
             return self
         most = np.minimum(self.flow_max, np.maximum(self.keep - self.value + excess, self.lowest()))
-        return replace(self, flow_max=_frozen(np.where(retired, most, self.flow_max)))
+        return replace(self, flow_max=frozen(np.where(retired, most, self.flow_max)))
 
     def lowest(self) -> Ints:
         """The least flow of every row that the leaves below it can make."""
@@ -156,23 +174,24 @@ class Problem:
     @property
     def order_size(self) -> int:
         """The largest least order of any leaf, at least 1 minor unit: the size of the gaps in the domains."""
-        rows = self.leaves
+        rows = self.orders
         return max(1, int(self.buy_min[rows].max(initial=1)), int(self.sell_min[rows].max(initial=1)))
 
     def smallest_order(self, leaves: NDArray[np.intp]) -> int:
         """The smallest order that ``leaves`` could buy, or the step it grows by; 1 where nothing can be bought."""
-        rows = leaves[self.buy_max[leaves] > 0].tolist()
+        orders = self.orders_of(leaves)
+        rows = orders[self.buy_max[orders] > 0].tolist()
         return min((max(int(self.buy_min[c]), self.steps[c].most if c in self.steps else 1) for c in rows), default=1)
 
     @property
     def gapless(self) -> bool:
-        """Whether every leaf's domain is one interval around 0: then who trades is no question."""
-        rows = self.leaves
+        """Whether every order's domain is one interval around 0: then who trades is no question."""
+        rows = self.orders
         gaps = (self.buy_min[rows] > 1) | (self.sell_min[rows] > 1) | (self.closes[rows] > 0)
         return not self.steps and not gaps.any()
 
     def ranges(self, rows: NDArray[np.intp]) -> tuple[tuple[Ints, Ints], ...]:
-        """The domains of the leaves ``rows`` beside 0: (least, most) a side of ``SIDES``, least > most where empty."""
+        """The domains of the orders ``rows`` beside 0: (least, most) a side of ``SIDES``, least > most where empty."""
         buys, sells, closes = self.buy_max[rows] > 0, self.sell_max[rows] > 0, self.closes[rows] > 0
         empty = 1, 0
         return (
@@ -181,29 +200,33 @@ class Problem:
             (np.where(closes, -self.closes[rows], empty[0]), np.where(closes, -self.closes[rows], empty[1])),
         )
 
-    def parts(self, leaf: int) -> list[tuple[int, int]]:
-        """All that ``leaf`` could trade, split without a gap by what it does: buy, sell a part, sell all, rest."""
-        buys, sells, closes = (int(a[leaf]) for a in (self.buy_max, self.sell_max, self.closes))
+    def parts(self, row: int) -> list[tuple[int, int]]:
+        """All that the order ``row`` could trade, split without a gap: buy, sell a part, sell all, rest."""
+        buys, sells, closes = (int(a[row]) for a in (self.buy_max, self.sell_max, self.closes))
         parts = [(1, buys), (-sells, -1), (-closes, -sells - 1)]
         return [part for part, some in zip(parts, (buys, sells, closes), strict=True) if some] + [(0, 0)]
 
     def sides(self, trades: Ints) -> Ints:
-        """Which side of ``SIDES`` each row's trade is on, 0 where it rests."""
-        sides: Ints = np.sign(trades)
-        sides[(self.closes > 0) & (trades == -self.closes)] = CLOSES
+        """Which side of ``SIDES`` each order is on, 0 where it rests."""
+        ordered = self.ordered(trades)
+        sides: Ints = np.sign(ordered)
+        sides[(self.closes > 0) & (ordered == -self.closes)] = CLOSES
         return sides
 
     def realises(self, trades: Ints) -> bool:
-        """Whether every leaf's trade lies in its domain, in integers, and within its bounds."""
-        x = trades[self.leaves]
+        """Whether every order lies in its domain, in integers, and every trade within its bounds."""
+        ordered = self.ordered(trades)
+        x = ordered[self.orders]
         allowed = x == 0
-        for least, most in self.ranges(self.leaves):
+        for least, most in self.ranges(self.orders):
             allowed |= (least <= x) & (x <= most)
-        within = (x >= self.flow_min[self.leaves]) & (x <= self.flow_max[self.leaves])
-        return bool((allowed & within).all()) and all(self.in_steps(row, int(trades[row])) for row in self.steps)
+        both = np.union1d(self.leaves, self.orders) if self.nets else self.leaves
+        within = (ordered[both] >= self.flow_min[both]) & (ordered[both] <= self.flow_max[both])
+        in_steps = all(self.in_steps(row, int(ordered[row])) for row in self.steps)
+        return bool(allowed.all() and within.all()) and in_steps
 
     def in_steps(self, row: int, trade: int) -> bool:
-        """Whether the leaf's trade is a whole number of steps, or the sale of all that is held."""
+        """Whether the order's trade is a whole number of steps, or the sale of all that is held."""
         steps = self.steps[row]
         return trade == -self.closes[row] or steps.amount(steps.within(abs(trade))) == abs(trade)
 
@@ -216,170 +239,36 @@ class Problem:
         for name in ("received", "buy_min", "buy_max", "flow_max"):
             changed[name] = getattr(self, name).copy()
             changed[name][rows] = 0
-        return replace(self, **{k: _frozen(v) for k, v in changed.items()}, idle=idle, idle_cash=cash)
+        return replace(self, **{k: frozen(v) for k, v in changed.items()}, idle=idle, idle_cash=cash)
 
 
-class _Rows:
-    """The arrays while they are being filled, as lists of Python integers: nothing is rounded before its time."""
-
-    def __init__(self, tree: Tree) -> None:
-        size = len(tree.parent)
-        self.value = list(tree.value)
-        self.mode = [Mode.NOTHING] * size
-        self.reach = [Reach.DEEP] * size
-        self.shut: set[int] = set()  # pies that rebalance where no money from above may be spent
-        self.money: list[tuple[int, int]] = [(0, 1)] * size  # y° + R = numerator / denominator
-        self.after: list[tuple[int, int]] = [(0, 1)] * size  # A°, likewise
-        self.whole = [0] * size
-        self.part = [0.0] * size
-        self.scale = [0.0] * size
-        self.slope = [0.0] * size
-        self.keep = [-1] * size
-        self.fed = [False] * size  # money may reach this pie
-        self.may_buy = [False] * size
-        self.may_sell = [False] * size
-        self.pies: list[int] = []
-
-
-def build_problem(situation: Situation) -> Problem:
-    """The arrays of ``situation``'s problem: ideal, constants of J, domains. Source: PROBLEM.md §1 and §2."""
-    tree, event = situation.tree, situation.event_row
-    rows = _Rows(tree)
-    for row, amount in situation.received.items():  # V_p counts R_p, at p and at the pies above it inside the event
-        while row != event:
-            rows.value[row] += amount
-            row = tree.parent[row]
-            if row == event:
-                rows.value[event] += amount
-    at_event = situation.received.get(event, 0)
-    rows.mode[event], rows.reach[event] = situation.mode, situation.reach
-    rows.money[event] = (at_event, 1)
-    rows.after[event] = (rows.value[event] + at_event, 1)
-    rows.fed[event] = situation.mode is not Mode.BUYING or at_event > 0
-    rows.may_buy[event] = True  # also where the event's own pie is retired: to rebalance it is what was asked for
-    around = pies_around(tree, event, situation.rebalanced)
-    for p in tree.below(event):
-        if tree.children[p] and (rows.mode[p] is not Mode.NOTHING or p in around):
-            rows.pies.append(p)
-            (_split if rows.mode[p] is not Mode.NOTHING else _carry)(situation, rows, p)
-    return _assemble(situation, rows)
+def with_nets(problem: Problem, nets: Sequence[Net]) -> Problem:
+    """``problem`` with a row behind the tree's for every net order; J does not feel these."""
+    size, count = len(problem.value), len(nets)
+    order_row = np.concatenate((problem.order_row, np.arange(size, size + count)))
+    for row, net in enumerate(nets, size):
+        order_row[list(net.leaves)] = row
+    summed = {row: np.array(net.leaves, dtype=np.intp) for row, net in enumerate(nets, size)}
+    changed: dict[str, Any] = {}
+    for name in ("buy_min", "buy_max", "sell_min", "sell_max", "closes", "flow_max"):
+        changed[name] = np.append(getattr(problem, name), [getattr(net.domain, name) for net in nets])
+    lowest = [-max(net.domain.sell_max, net.domain.closes) for net in nets]
+    changed["flow_min"] = np.append(problem.flow_min, lowest)
+    changed["value"] = np.append(problem.value, [net.held for net in nets])
+    for name, nothing in (("received", 0), ("ideal_whole", 0), ("ideal_part", 0.0), ("scale", 0.0), ("slope", 0.0)):
+        changed[name] = np.append(getattr(problem, name), [nothing] * count)
+    for row, leaves in summed.items():
+        changed["ideal_whole"][row], changed["ideal_part"][row] = divmod(float(problem.ideal[leaves].sum()), 1.0)
+    changed["keep"] = np.append(problem.keep, [-1] * count)
+    changed["parent"] = np.append(problem.parent, [-1] * count).astype(np.intp)
+    steps = {row: one for row, one in problem.steps.items() if order_row[row] == row}
+    steps |= {row: net.limit.steps for row, net in enumerate(nets, size) if net.limit.steps and net.limit.steps.coarse}
+    arrays = {name: frozen(array) for name, array in changed.items()}
+    orders = np.unique(order_row[np.append(problem.leaves, list(summed))])
+    return replace(problem, **arrays, orders=orders, order_row=order_row, steps=steps, nets=summed)
 
 
-def _carry(situation: Situation, rows: _Rows, p: int) -> None:
-    """Set what the slices' rows of ``p`` need: it trades nothing itself, but holds a pie that rebalances."""
-    for c in situation.tree.children[p]:
-        rows.money[c], rows.after[c] = (situation.received.get(c, 0), 1), (rows.value[c], 1)
-        rows.mode[c], rows.reach[c] = mode_below(rows.mode[p], rows.reach[p], situation.rebalanced.get(c), 0)
-        rows.fed[c] = rows.may_buy[c] = rows.mode[c] is Mode.REBALANCING
-        if rows.fed[c]:
-            rows.shut.add(c)
-
-
-def _split(situation: Situation, rows: _Rows, p: int) -> None:
-    """Split the money of pie ``p`` and set everything that its slices' rows need."""
-    tree, children = situation.tree, situation.tree.children[p]
-    weights = [tree.weight[c] for c in children]
-    split = split_pie(rows.mode[p], *rows.money[p], weights, [rows.value[c] for c in children])
-    over, total = split.denominator, sum(weights)
-    after, after_over = rows.after[p]
-    for c, weight, flow in zip(children, weights, split.flows, strict=True):
-        received = situation.received.get(c, 0)
-        rows.money[c] = (flow + received * over, over)
-        rows.after[c] = (rows.value[c] * over + flow, over)
-        rows.whole[c], remainder = divmod(flow, over)
-        rows.part[c] = remainder / over
-        rows.may_buy[c] = rows.may_buy[p] and weight > 0 and after > 0
-        if weight == 0:
-            rows.keep[c] = -(-rows.after[c][0] // over)
-        elif after > 0:
-            rows.scale[c] = (weight * after) / (total * after_over)
-            if flow == 0 and rows.mode[p] is not Mode.REBALANCING:
-                # s_n = A°_n/(w_n A°_p) − L_p, with L_p w_n A°_p = k_n θ; exact up to one division
-                above = rows.value[c] * over - weight * split.level
-                rows.slope[c] = (above * total * after_over) / (over * weight * after)
-        rows.fed[c] = rows.fed[p] or received > 0 or c in situation.rebalanced
-        if tree.children[c]:
-            asked = situation.rebalanced.get(c)
-            rows.mode[c], rows.reach[c] = mode_below(rows.mode[p], rows.reach[p], asked, flow)
-            if asked and not rows.may_buy[c]:  # with its own money, as where it is the event's pie
-                rows.may_buy[c] = True
-                rows.shut.add(c)
-        else:
-            rows.may_buy[c] &= rows.fed[p] and rows.mode[p] is not Mode.SELLING
-            rows.may_sell[c] = rows.mode[p] is not Mode.BUYING
-
-
-def _assemble(situation: Situation, rows: _Rows) -> Problem:
-    tree = situation.tree
-    size = len(tree.parent)
-    is_leaf = np.array([not c for c in tree.children], dtype=bool)
-    value = np.array(rows.value, dtype=np.int64)
-    money = max(0, sum(situation.received.values())) + int(value[np.array(rows.may_sell) & is_leaf].sum())
-    domains = _domains(situation, rows, is_leaf, money)
-    buy_max, flow_max = domains["buy_max"], domains.pop("flow_max")
-    received = np.array([situation.received.get(r, 0) for r in range(size)], dtype=np.int64)
-    flow_min = -np.maximum(domains["sell_max"], domains["closes"])
-    for p in rows.pies:
-        if p != situation.event_row:
-            above = rows.mode[tree.parent[p]]
-            gets = rows.mode[p] in BUYS and above in BUYS and rows.fed[tree.parent[p]] and p not in rows.shut
-            flow_min[p] = -value[p] if rows.mode[p] in SELLS and above in SELLS else 0
-            flow_max[p] = money if gets else 0
-    scale = np.array(rows.scale)
-    moves = (flow_min < 0) | (buy_max > 0)
-    moves[~is_leaf] = False
-    leaves = np.flatnonzero(moves)
-    limits = {row: situation.limit(row).steps for row in leaves.tolist()}
-    steps = {row: one for row, one in limits.items() if one and one.coarse}
-    cents = moves.copy()  # rows that a single cent can move
-    cents[list(steps)] = False
-    for p in reversed(rows.pies):
-        cents[p] = cents[list(tree.children[p])].any()
-    felt = cents & (scale > 0)
-    return Problem(
-        situation=situation,
-        mode=tuple(rows.mode),
-        pies=tuple(rows.pies),
-        children=tuple(np.array(tree.children[p], dtype=np.intp) for p in rows.pies),
-        leaves=leaves,
-        parent=np.array(tree.parent, dtype=np.intp),
-        value=_frozen(value),
-        received=_frozen(received),
-        **{name: _frozen(array) for name, array in domains.items()},
-        flow_min=_frozen(flow_min),
-        flow_max=_frozen(flow_max),
-        ideal_whole=_frozen(np.array(rows.whole, dtype=np.int64)),
-        ideal_part=_frozen(np.array(rows.part)),
-        scale=_frozen(scale),
-        slope=_frozen(np.array(rows.slope)),
-        keep=_frozen(np.array(rows.keep, dtype=np.int64)),
-        steps=steps,
-        rounding_slack=float((0.25 / scale[felt]).sum()),
-    )
-
-
-def _domains(situation: Situation, rows: _Rows, is_leaf: NDArray[np.bool_], money: int) -> dict[str, Ints]:
-    """The arrays of all leaves' domains by name; 0 at pies. Without limits they are ``domain``'s first lines."""
-    m, value = max(situation.min_trade, 1), np.array(rows.value, dtype=np.int64)
-    buys = np.array(rows.may_buy) & is_leaf & (m <= money)
-    sold = np.where(np.array(rows.may_sell) & is_leaf, value, 0)
-    arrays: dict[str, Ints] = {
-        "buy_min": np.where(buys, m, 0),
-        "buy_max": np.where(buys, money, 0),
-        "sell_min": np.minimum(sold, m),  # m, or the whole position where it is worth less
-        "sell_max": sold,
-        "closes": np.zeros_like(value),
-        "flow_max": np.where(buys, money, 0),
-    }
-    for row, limit in situation.limits.items():
-        tree, pie = situation.tree, situation.tree.parent[row]
-        balances = rows.mode[pie] is Mode.REBALANCING and leaves_cash(tree, situation.event_row, rows.mode, pie)
-        one = domain(limit, rows.value[row], money, rows.may_buy[row], rows.may_sell[row], balances)
-        for name, array in arrays.items():
-            array[row] = getattr(one, name)
-    return arrays
-
-
-def _frozen(array: Any) -> Any:
+def frozen(array: Any) -> Any:
+    """``array``, read-only from now on."""
     array.setflags(write=False)
     return array

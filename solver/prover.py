@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from solver.bound import Branch, Cut, PieTable, Stopped, TreeBound
-from solver.cents import leaf_intervals, marginals, tracking_error
+from solver.cents import leaf_intervals, marginals, tracking_error, trades_within
 from solver.certificate import allowed_gap
-from solver.lattice import nearby_trades, stepped_trades, wanted
+from solver.lattice import nearby_trades, stepped_trades, steps_wanted, wanted
+from solver.network import Network
 from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 from solver.rules import Budget
 
@@ -25,6 +26,7 @@ Split = tuple[Cut, ...]  # complete: what a leaf may trade, in parts; none where
 
 __all__ = ["Incumbent", "Proof", "incumbent_of", "proof_goal", "prove"]
 
+MOST = np.iinfo(np.int64).max
 ROUNDS = 10  # cutting planes in one branch before it is split
 ZOOMS = 7  # refinements of one multiplier, each to a fifth of the bracket
 ENOUGH = 0.02  # of what a bound lacks: a round that adds less is the last, and a multiplier is not sought more exactly
@@ -70,7 +72,7 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
         return proof
     done: list[tuple[float, Branch]] = []
     queue: list[tuple[float, int, Branch]] = []
-    first = Branch((), _first_multipliers(problem, incumbent))
+    first = _first(problem, incumbent)
     bound, first, split = _tighten(problem, first, proof, budget)
     heapq.heappush(queue, (bound, 0, first))
     splits: dict[tuple[Cut, ...], Split] = {(): split}
@@ -85,7 +87,7 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
             break
         halves = []
         for cut in split:
-            child = Branch((*branch.path, cut), branch.multipliers)
+            child = Branch((*branch.path, cut), branch.multipliers, branch.prices)
             halves.append(_tighten(problem, child, proof, budget))
         if budget.exhausted:  # bounded halfway, they say less than the branch that they split
             break
@@ -100,9 +102,24 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
     return proof
 
 
-def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floats]:
-    """Each pie's marginal in the incumbent, and a geometric fan around it."""
+def _first(problem: Problem, incumbent: Incumbent) -> Branch:
+    """The branch of all plans: each pie's marginal in the incumbent, and a geometric fan around it; its net prices."""
     low, high = leaf_intervals(problem, problem.sides(incumbent.trades))
+    prices: dict[int, float] = {}
+    if problem.nets:
+        centre, prices = Network(problem, low, high).potentials(incumbent.flows)
+    else:
+        centre = _marginal(problem, incumbent, low, high)
+    chosen: dict[int, Floats] = {}
+    for p, rows in zip(problem.pies, problem.children, strict=True):
+        felt = problem.scale[rows][problem.scale[rows] > 0]
+        span = 2.0 * problem.order_size / float(np.median(felt)) if len(felt) else 1.0
+        chosen[p] = np.unique(np.concatenate((centre[p] + span * GRID, [0.0] if problem.spare else [])))
+    return Branch((), chosen, prices)
+
+
+def _marginal(problem: Problem, incumbent: Incumbent, low: Ints, high: Ints) -> dict[int, float]:
+    """Each pie's multiplier in the incumbent."""
     exact: dict[int, tuple[float, float]] = {}
     for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
         up, down = marginals(problem, rows, incumbent.flows, low, high)
@@ -112,9 +129,8 @@ def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floa
                 up[i] += below[1]
                 down[i] -= below[0]
         exact[p] = (-float(down.min()), float(up.min()))
-    chosen: dict[int, Floats] = {}
     centre: dict[int, float] = {}
-    for p, rows in zip(problem.pies, problem.children, strict=True):
+    for p in problem.pies:
         least, most = exact[p]
         if p == problem.event_row:
             wanted = 0.0 if problem.spare else (least + most) / 2.0
@@ -126,45 +142,102 @@ def _first_multipliers(problem: Problem, incumbent: Incumbent) -> dict[int, Floa
         if not np.isfinite(wanted):
             wanted = least if np.isfinite(least) else most if np.isfinite(most) else 0.0
         centre[p] = float(min(max(wanted, least), most)) if least <= most else wanted
-        felt = problem.scale[rows][problem.scale[rows] > 0]
-        span = 2.0 * problem.order_size / float(np.median(felt)) if len(felt) else 1.0
-        chosen[p] = np.unique(np.concatenate((centre[p] + span * GRID, [0.0] if problem.spare else [])))
-    return chosen
+    return centre
 
 
 def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> tuple[float, Branch, Split]:
     """Raise the branch's bound by cutting planes; also how to split it should that not be enough."""
     multipliers = dict(branch.multipliers)
     tree = TreeBound(problem, branch.path, lambda: budget.exhausted)
-    best, split = -np.inf, Split()
+    best, split, prices = -np.inf, Split(), branch.prices
     with contextlib.suppress(Stopped):
+        eased = _Eased.of(tree)
+        if eased:
+            for p, fresh in eased.multipliers.items():
+                multipliers[p] = np.unique(np.append(multipliers[p], fresh))
+            prices = max((prices, eased.prices), key=lambda one: tree.evaluate(multipliers, one))
         for _ in range(ROUNDS):
-            bound = tree.evaluate(multipliers)
+            bound = tree.evaluate(multipliers, prices)
             goal = proof_goal(problem, proof.incumbent.error)
             stalled = bound <= best + ENOUGH * (goal - best)
             best = max(best, bound)
             if best >= goal or not np.isfinite(best):
                 break
             added, split, sides, chosen = _relaxed(tree, ENOUGH * (goal - best))
+            if eased:
+                split = eased.split(tree) or split
+                sides[list(problem.nets)] = eased.sides(tree)
             _try(problem, sides, chosen, proof)
             if stalled or not added:
                 break
-            for p, fresh in added.items():
-                multipliers[p] = np.unique(np.append(multipliers[p], fresh))
-    return best, Branch(branch.path, multipliers), split
+            for p, more in added.items():
+                multipliers[p] = np.unique(np.append(multipliers[p], more))
+    return best, Branch(branch.path, multipliers, prices), split
+
+
+@dataclass(frozen=True, slots=True)
+class _Eased:
+    """A branch with net orders, as if no order had a gap in its domain: its flows, and what proves them."""
+
+    flows: Ints
+    multipliers: dict[int, float]
+    prices: dict[int, float]
+
+    @staticmethod
+    def of(tree: TreeBound) -> _Eased | None:
+        """``None`` where there are no net orders, or no trades."""
+        problem = tree.problem
+        if not problem.nets:
+            return None
+        low, high = tree.low.copy(), tree.high.copy()
+        rests = (low <= 0) & (high >= 0)
+        ends = []
+        for least, most in problem.ranges(problem.orders):
+            least, most = np.maximum(least, low[problem.orders]), np.minimum(most, high[problem.orders])
+            ends.append((np.where(least <= most, least, MOST), np.where(least <= most, most, -MOST)))
+        rest = np.where(rests[problem.orders], 0, MOST), np.where(rests[problem.orders], 0, -MOST)
+        low[problem.orders] = np.minimum.reduce([rest[0], *(least for least, _ in ends)])
+        high[problem.orders] = np.maximum.reduce([rest[1], *(most for _, most in ends)])
+        trades = trades_within(problem, low, high)
+        if trades is None:
+            return None
+        flows = problem.flows(trades)
+        return _Eased(flows, *Network(problem, low, high).potentials(flows))
+
+    def sides(self, tree: TreeBound) -> list[int]:
+        """The side of every net order that is nearest to what it would be."""
+        found = []
+        for row in tree.problem.nets:
+            flow = float(self.flows[row])
+            rests = tree.low[row] <= 0 <= tree.high[row]
+            found.append(_nearest_side(tree, row, flow, abs(flow) if rests else np.inf))
+        return found
+
+    def split(self, tree: TreeBound) -> Split:
+        """How to cut the net order that is farthest from what it may be; none where all may be what they are."""
+        problem = tree.problem
+        found: list[tuple[float, int, Split]] = []
+        for row in problem.nets:
+            flow = int(self.flows[row])
+            ranges = [(int(low[0]), int(high[0])) for low, high in problem.ranges(np.array([row]))]
+            away = min([abs(flow), *(max(low - flow, flow - high) for low, high in ranges if low <= high)])
+            if away > 0:
+                found.append((float(-away), row, tuple((row, low, high) for low, high in problem.parts(row))))
+            elif flow and row in problem.steps:
+                found += _between_steps(tree, row, int(np.sign(flow)), float(flow))
+        return min(found)[2] if found else ()
 
 
 def _try(problem: Problem, sides: Ints, multipliers: dict[int, float], proof: Proof) -> None:
     """Make a plan of the relaxed solution's choice of leaves, and keep it if it is better."""
     trades = None
-    if problem.steps:
-        mark = _mark(problem, multipliers)
+    if problem.steps and not problem.nets:  # a net order is no sum of what single leaves want
+        mark = steps_wanted(problem, multipliers)
         if mark in proof.tried:
             return
         proof.tried.add(mark)
         trades = nearby_trades(problem, multipliers)
-    if trades is None:
-        trades = stepped_trades(problem, sides)
+    trades = stepped_trades(problem, sides) if trades is None else trades
     if trades is None:
         return
     found = incumbent_of(problem, trades)
@@ -172,16 +245,9 @@ def _try(problem: Problem, sides: Ints, multipliers: dict[int, float], proof: Pr
         proof.incumbent = found
 
 
-def _mark(problem: Problem, multipliers: dict[int, float]) -> tuple[int, ...]:
-    """In which step the leaves would like to trade: multipliers that agree in that lead to much the same plans."""
-    asked = [(row, multipliers.get(int(problem.parent[row]))) for row in problem.steps]
-    return tuple(0 if at is None else round(wanted(problem, row, at)) // problem.steps[row].most for row, at in asked)
-
-
 def _relaxed(tree: TreeBound, worth: float) -> tuple[dict[int, list[float]], Split, Ints, dict[int, float]]:
     """Behind the bound: every pie's best new multiplier, the cuts of the least decided leaf, who trades which way."""
-    problem = tree.problem
-    event = problem.event_row
+    problem, event = tree.problem, tree.problem.event_row
     bounds = tree.event_bounds()
     k = int(bounds.max(axis=1).argmin())
     received = float(problem.received[event])
@@ -200,7 +266,7 @@ def _relaxed(tree: TreeBound, worth: float) -> tuple[dict[int, list[float]], Spl
         chosen, inner = _choice(table, k)
         for c in chosen:
             sides[c] = _cheaper_side(tree, c, multiplier)
-            undecided += _between_steps(tree, c, int(sides[c]), multiplier)
+            undecided += _between_steps(tree, c, int(sides[c]), wanted(problem, c, multiplier))
         for c, count in inner:
             count, flow = tree.nested_flow(c, count, multiplier)
             money = flow + float(problem.received[c])
@@ -250,30 +316,33 @@ def _undecided(table: PieTable, k: int, tree: TreeBound) -> list[tuple[float, in
     return found
 
 
-def _between_steps(tree: TreeBound, leaf: int, side: int, multiplier: float) -> list[tuple[float, int, Split]]:
-    """How little decides between the two amounts in steps around what a trading leaf wants, and the cut there."""
+def _between_steps(tree: TreeBound, row: int, side: int, at: float) -> list[tuple[float, int, Split]]:
+    """How little decides between the two amounts in steps around what an order would trade, and the cut there."""
     problem = tree.problem
-    if leaf not in problem.steps or side == CLOSES:
+    if row not in problem.steps or side == CLOSES:
         return []
-    steps, at = problem.steps[leaf], wanted(problem, leaf, multiplier)
-    most = max(abs(int(tree.low[leaf])), abs(int(tree.high[leaf])))
+    steps = problem.steps[row]
+    most = max(abs(int(tree.low[row])), abs(int(tree.high[row])))
     count = steps.within(int(min(max(side * at, 0.0), float(most))))
     ends = sorted(side * steps.amount(k) for k in (count, count + 1))
-    if not (tree.low[leaf] <= ends[0] and ends[1] <= tree.high[leaf] and ends[0] * ends[1] > 0):
+    if not (tree.low[row] <= ends[0] and ends[1] <= tree.high[row] and ends[0] * ends[1] > 0):
         return []
-    scale = float(problem.scale[leaf])
+    scale = float(problem.scale[row])
     apart = abs((ends[0] - at) ** 2 - (ends[1] - at) ** 2) / scale if scale > 0 else 0.0
-    halves = ((leaf, int(problem.flow_min[leaf]), ends[0]), (leaf, ends[0] + 1, int(problem.flow_max[leaf])))
-    return [(apart, leaf, halves)]
+    halves = ((row, int(problem.flow_min[row]), ends[0]), (row, ends[0] + 1, int(problem.flow_max[row])))
+    return [(apart, row, halves)]
 
 
 def _cheaper_side(tree: TreeBound, leaf: int, multiplier: float) -> int:
     """On which side the leaf trades in the relaxed solution: the part of its domain nearest to what it wants."""
-    problem = tree.problem
-    at = wanted(problem, leaf, multiplier)
-    best, nearest = 0, np.inf
-    for side, (least, most) in zip(SIDES, problem.ranges(np.array([leaf])), strict=True):
-        low, high = max(int(least[0]), int(tree.low[leaf])), min(int(most[0]), int(tree.high[leaf]))
+    return _nearest_side(tree, leaf, wanted(tree.problem, leaf, multiplier), np.inf)
+
+
+def _nearest_side(tree: TreeBound, row: int, at: float, nearest: float) -> int:
+    """The side of the order's domain that lies nearer to ``at`` than ``nearest``; 0 where none does."""
+    best = 0
+    for side, (least, most) in zip(SIDES, tree.problem.ranges(np.array([row])), strict=True):
+        low, high = max(int(least[0]), int(tree.low[row])), min(int(most[0]), int(tree.high[row]))
         away = max(low - at, at - high, 0.0)
         if low <= high and away < nearest:
             best, nearest = side, away

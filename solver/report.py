@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from solver.attribution import attributed
 from solver.bound import Branch, Cut
 from solver.certificate import Findings
-from solver.events import TargetChange
-from solver.money import minor_digits
+from solver.orders import placed, portfolio_after
 from solver.plan import (
     BoundSource,
     CashFlow,
@@ -20,17 +18,14 @@ from solver.plan import (
     Limit,
     Node,
     Order,
-    OrderPart,
     Plan,
     Quality,
 )
-from solver.portfolio import Holding, Pie, Portfolio, Slice
 from solver.problem import Ints, Problem
 from solver.reasons import explained, explained_liquidation
 from solver.rules import Engine
-from solver.securities import Security, Side
+from solver.securities import Side
 from solver.situations import Understood
-from solver.steps import Steps
 from solver.tree import Tree
 from solver.version import SOLVER_VERSION
 
@@ -61,7 +56,9 @@ def in_listed_order(problem: Problem, trades: Ints) -> Ints:
     arranged = trades.copy()
     for p in reversed(tree.below(problem.event_row)):
         if not tree.children[p]:
-            signature[p] = (tree.weight[p], tree.value[p], problem.situation.limit(p))
+            order = int(problem.order_row[p])  # parts of one net order are alike, others never
+            shared = order if order != p else -1
+            signature[p] = (tree.weight[p], tree.value[p], problem.situation.limit(p), shared)
             continue
         twins: dict[object, list[int]] = {}
         for c in tree.children[p]:
@@ -92,16 +89,16 @@ def _sort_twins(problem: Problem, trades: Ints, group: list[int]) -> None:
 def report(understood: Understood, problem: Problem, trades: Ints, proved: Proved, explain: bool) -> Plan:
     """The plan for ``trades`` (one entry a row, minor units); its nodes and evidence only where ``explain`` is set."""
     after = _values_after(problem, trades)
-    cash = _cash_flow(understood, trades)
-    orders = _orders(understood, problem, trades)
-    gone = len(understood.changed.liquidated) if understood.changed else 0  # orders that the portfolio has behind it
+    done = placed(understood, trades[: len(after)].tolist())
+    cash = _cash_flow(understood, done.orders)
     return Plan(
         cash=cash,
-        orders=orders,
+        orders=done.orders,
         nodes=_nodes(understood, problem, trades, after) if explain else (),
         certificate=_certificate(problem, proved, explain),
-        portfolio_after=_portfolio_after(understood.portfolio, problem, after, orders[gone:], cash.after),
+        portfolio_after=portfolio_after(understood, after, done.gained, cash.after),
         rounds=proved.rounds,
+        transfers=done.transfers,
     )
 
 
@@ -114,57 +111,18 @@ def _values_after(problem: Problem, trades: Ints) -> list[int]:
     return after
 
 
-def _liquidated(understood: Understood) -> int:
-    return sum(sold.value for sold in understood.changed.liquidated) if understood.changed else 0
-
-
-def _cash_flow(understood: Understood, trades: Ints) -> CashFlow:
-    bought, sold = int(trades[trades > 0].sum()), -int(trades[trades < 0].sum()) + _liquidated(understood)
+def _cash_flow(understood: Understood, orders: tuple[Order, ...]) -> CashFlow:
+    bought, sold = (sum(order.amount for order in orders if order.side is side) for side in (Side.BUY, Side.SELL))
     before, received = understood.portfolio.cash, understood.funds.received
     there = before + received - bought + sold
     paid = min(understood.funds.paid_out, there)  # a baseline may raise too little
     return CashFlow(before, received, paid, bought, sold, there - paid)
 
 
-def _orders(understood: Understood, problem: Problem, trades: Ints) -> tuple[Order, ...]:
-    """Sells first, those of the events before those of the plan; each with its quantity where there is a price."""
-    tree, shares = problem.tree, attributed(understood, trades.tolist())
-    listed = {security.security_id: security for security in understood.portfolio.securities}
-    # the number: the quantity held, if all is sold
-    found: list[tuple[Side, str, int, int | None, tuple[OrderPart, ...]]] = []
-    if understood.changed:
-        event_id = next(event.event_id for event in understood.events if isinstance(event, TargetChange))
-        for sold in understood.changed.liquidated:
-            part = OrderPart(sold.slice_id, sold.value, event_id)
-            found.append((Side.SELL, sold.security_id, sold.value, sold.quantity_nanos, (part,)))
-    for side in (Side.SELL, Side.BUY):
-        for row in np.flatnonzero(trades < 0 if side is Side.SELL else trades > 0).tolist():
-            amount = abs(int(trades[row]))
-            held = tree.quantity[row] if side is Side.SELL and amount == tree.value[row] else None
-            parts = tuple(OrderPart(tree.slice_ids[row], share, event_id) for event_id, share in shares[row])
-            found.append((side, tree.security_ids[row], amount, held, parts))
-    orders = []
-    for i, (side, name, amount, held, parts) in enumerate(found):
-        quantity, by_quantity = _quantity(listed.get(name), understood.portfolio.currency_code, side, amount, held)
-        orders.append(Order(i + 1, name, side, amount, held is not None, parts, quantity, by_quantity))
-    return tuple(orders)
-
-
-def _quantity(
-    security: Security | None, currency_code: str, side: Side, amount: int, held: int | None
-) -> tuple[int | None, bool]:
-    """The quantity of an order worth ``amount``, and whether the order is sized by it; ``held`` where all is sold."""
-    steps = security.steps(currency_code) if security else None
-    if security is None or steps is None:
-        return None, False
-    quantity = steps.reaching(amount) * security.step_nanos if held is None else held
-    return quantity, side is Side.SELL or security.whole_only
-
-
 def _nodes(understood: Understood, problem: Problem, trades: Ints, after: list[int]) -> tuple[Node, ...]:
     """One node a row; slices that were liquidated and left the tree follow at the end of the pie that lost them."""
     tree, changed = problem.tree, understood.changed
-    reasons = explained(problem, trades, problem.flows(trades), understood)
+    reasons = explained(problem, trades[: len(after)], problem.flows(trades)[: len(after)], understood)
     ideal = problem.ideal.tolist()
     gone = {sold.slice_id: sold for sold in changed.liquidated} if changed else {}
     rows = {slice_id: row for row, slice_id in enumerate(tree.slice_ids)}
@@ -235,18 +193,15 @@ def _certificate(problem: Problem, proved: Proved, explain: bool) -> Certificate
 
 
 def _evidence(problem: Problem, branches: tuple[Branch, ...]) -> tuple[Evidence, ...]:
-    ids = problem.tree.slice_ids
-    return tuple(
-        Evidence(
-            branch=number,
-            slice_id=ids[p],
-            trading=-1,
-            multipliers=tuple(branch.multipliers[p].tolist()),
-            fixed=tuple(_mark(problem, cut) + ids[cut[0]] for cut in branch.path),
-        )
-        for number, branch in enumerate(branches)
-        for p in sorted(branch.multipliers)
-    )
+    tree = problem.tree
+    ids = [*tree.slice_ids, *(f"securities[{tree.security_ids[leaves[0]]}]" for leaves in problem.nets.values())]
+    found = []
+    for number, branch in enumerate(branches):
+        fixed = tuple(_mark(problem, cut) + ids[cut[0]] for cut in branch.path)
+        for p in sorted(branch.multipliers):
+            found.append(Evidence(number, ids[p], -1, tuple(branch.multipliers[p].tolist()), fixed))
+        found += [Evidence(number, ids[row], -1, (price,), fixed) for row, price in branch.prices.items()]
+    return tuple(found)
 
 
 def _mark(problem: Problem, cut: Cut) -> str:
@@ -256,33 +211,3 @@ def _mark(problem: Problem, cut: Cut) -> str:
     if problem.closes[row]:
         marks[-int(problem.closes[row]), -int(problem.sell_max[row]) - 1] = "x"
     return marks.get((low, high), f"{low}..{high} ")
-
-
-def _portfolio_after(
-    portfolio: Portfolio, problem: Problem, after: list[int], orders: tuple[Order, ...], cash: int
-) -> Portfolio:
-    """The account once every order is done; what has a price is worth its quantity at that price, rounded down."""
-    rows = iter(range(1, len(after)))
-    moved = {order.security_id: (order.side, order.quantity_nanos) for order in orders}
-    listed = {security.security_id: security for security in portfolio.securities}
-
-    def holding(old: Holding, row: int) -> Holding:
-        security = listed.get(old.security_id)
-        steps = security.steps(portfolio.currency_code) if security else None
-        if security is None or steps is None or (old.quantity_nanos is None and old.security_id not in moved):
-            return Holding(old.security_id, after[row], old.quantity_nanos)
-        side, traded = moved.get(old.security_id, (Side.BUY, 0))
-        quantity = (old.quantity_nanos or 0) + (1 if side is Side.BUY else -1) * (traded or 0)
-        worth = Steps.of(security.price_micros or 0, 1, minor_digits(portfolio.currency_code)).amount(quantity)
-        return Holding(old.security_id, worth if traded else after[row], quantity)
-
-    def rebuilt(pie: Pie) -> Pie:
-        slices = []
-        for child in pie.slices:
-            row = next(rows)
-            content = child.content
-            new = holding(content, row) if isinstance(content, Holding) else rebuilt(content)
-            slices.append(Slice(child.slice_id, child.target_weight, new))
-        return Pie(tuple(slices), pie.weight_total)
-
-    return replace(portfolio, root=rebuilt(portfolio.root), cash=cash)

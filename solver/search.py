@@ -174,37 +174,37 @@ def start_plan(problem: Problem) -> Incumbent | None:
 
 
 def _guesses(problem: Problem) -> Iterator[Ints]:
-    """Sides to try: those whose ideal exceeds some share of the minimum, then the largest few, then single leaves."""
-    leaves, m = problem.leaves, problem.order_size
-    ideal = problem.ideal[leaves]
-    floor, ceiling = problem.flow_min[leaves], problem.flow_max[leaves]
-    ranges = problem.ranges(leaves)
+    """Sides to try: those whose ideal exceeds some share of the minimum, then the largest few, then single orders."""
+    orders, m = problem.orders, problem.order_size
+    ideal = problem.ideal[orders]
+    floor, ceiling = problem.flow_min[orders], problem.flow_max[orders]
+    ranges = problem.ranges(orders)
     buys, sells, closes = (np.maximum(least, floor) <= np.minimum(most, ceiling) for least, most in ranges)
     down = np.where(sells, -1, np.where(closes, CLOSES, 0))
     toward = np.where(ideal > 0, np.where(buys, 1, 0), np.where(ideal < 0, down, 0))
-    must = np.where(problem.flow_max[leaves] < 0, down, 0)
+    must = np.where(problem.flow_max[orders] < 0, down, 0)
     for share in (0.5, 1.0, 0.0, 0.75, 0.25):
         wanted = (np.abs(ideal) >= share * m) & (ideal != 0)
         yield _with_leaders(problem, np.where(must != 0, must, np.where(wanted, toward, 0)))
-    room = np.where(buys, problem.buy_max[leaves], -problem.flow_min[leaves])
+    room = np.where(buys, problem.buy_max[orders], -problem.flow_min[orders])
     money = abs(int(problem.received.sum()))
-    most = max(1, min(len(leaves), money // m))
+    most = max(1, min(len(orders), money // m))
     side = np.where(buys, 1, down)
     for order in (np.argsort(-np.abs(ideal), kind="stable"), np.argsort(-room, kind="stable")):
         for count in sorted({most, (most + 1) // 2, (most + 3) // 4, most - 1, most // 2, 2, 1}, reverse=True):
-            chosen = np.zeros(len(leaves), dtype=np.int64)
+            chosen = np.zeros(len(orders), dtype=np.int64)
             chosen[order[:count]] = side[order[:count]]
             yield _with_leaders(problem, chosen)
     yield np.zeros(len(problem.value), dtype=np.int64)
 
 
 def _with_leaders(problem: Problem, chosen: np.ndarray) -> Ints:
-    """``chosen`` by leaf as sides by row; in each pie that received money itself, its most wanting leaf buys too."""
+    """``chosen`` by order as sides by row; in each pie that received money itself, its most wanting order buys too."""
     sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
-    sides[problem.leaves] = chosen
+    sides[problem.orders] = chosen
     for p in np.flatnonzero(problem.received > 0):
         below = problem.tree.below(int(p))
-        rows = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
+        rows = problem.orders_of(problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)])
         rows = rows[problem.buy_max[rows] > 0]
         if len(rows) and not sides[rows].any() and int(p) != problem.event_row:
             sides[rows[int(np.argmax(problem.ideal[rows]))]] = 1

@@ -13,12 +13,15 @@ Source: PROBLEM.md §1, "most underweight first" and its two readings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
+
 from solver.ideal import Mode, level_key, split_pie
 from solver.problem import Problem
+from solver.steps import Steps
 from solver.tree import Tree
 
 __all__ = ["Book", "Effort", "Split", "in_sequence", "in_turn", "levelled", "scaled", "shared", "together"]
@@ -36,7 +39,11 @@ class Effort(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A problem's data in Python's integers, by row; ``leaves`` are the holdings that may trade."""
+    """A problem's data in Python's integers, by row; ``leaves`` are the holdings of pies that have money to split.
+
+    ``sell_max`` is all that may be sold, also where only all at once may. ``parts`` and ``least`` are the most of a
+    part and the least order by side (buys, sells), ``steps`` those of the leaves that trade in whole ones.
+    """
 
     tree: Tree
     event: int
@@ -47,7 +54,11 @@ class Book:
     value: list[int]  # V_n, R_n counted
     received: list[int]  # R_n
     buy_max: list[int]
+    sell_max: list[int]
     retired: list[bool]  # at or below a slice of target 0
+    parts: tuple[list[int], list[int]]
+    least: tuple[list[int], list[int]]
+    steps: Mapping[int, Steps]
 
     @staticmethod
     def of(problem: Problem) -> Book:
@@ -58,8 +69,12 @@ class Book:
             for c in tree.children[p]:
                 retired[c] = retired[p] or tree.weight[c] == 0
         value, received, buy_max = problem.value.tolist(), problem.received.tolist(), problem.buy_max.tolist()
-        at, m = problem.event_row, problem.min_trade
-        return Book(tree, at, m, pies, problem.mode, leaves, value, received, buy_max, retired)
+        at, m, sell_max = problem.event_row, problem.min_trade, (-np.minimum(problem.flow_min, 0)).tolist()
+        parts, least = (buy_max, problem.sell_max.tolist()), (problem.buy_min.tolist(), problem.sell_min.tolist())
+        return Book(
+            tree, at, m, pies, problem.mode, leaves, value, received, buy_max, sell_max, retired, parts, least,
+            problem.steps,
+        )  # fmt: skip
 
     def total(self, by_row: Sequence[int]) -> int:
         """The sum over all leaves."""
@@ -79,11 +94,27 @@ class Book:
         return 0 < abs(flow) < self.m and -flow != self.value[leaf]
 
     def may_go(self, leaf: int, flow: int) -> bool:
-        """Whether ``leaf`` may trade in that direction, and has as much to sell."""
+        """Whether ``leaf`` may trade in that direction, and as much."""
         mode = self.mode[self.tree.parent[leaf]]
         if flow > 0:
-            return self.buy_max[leaf] > 0 and mode is not Mode.SELLING
-        return mode in (Mode.SELLING, Mode.REBALANCING) and -flow <= self.value[leaf]
+            return self.buy_max[leaf] >= flow and mode is not Mode.SELLING
+        return mode in (Mode.SELLING, Mode.REBALANCING) and -flow <= self.sell_max[leaf]
+
+    def placed(self, leaf: int, flow: int) -> int:
+        """The order nearest to ``flow`` that ``leaf`` may place and that trades no more; 0 where there is none.
+
+        To raise the money of a withdrawal, a sale in whole steps is rounded up.
+        """
+        side, size = (0, flow) if flow > 0 else (1, -flow)
+        part, all_, steps = self.parts[side][leaf], self.sell_max[leaf], self.steps.get(leaf)
+        raises = side == 1 and self.mode[self.event] is Mode.SELLING
+        if side and (size == all_ or (raises and steps and part < size and all_ - size < steps.most)):
+            return -all_
+        size = min(size, part)
+        if steps and size:
+            count = steps.reaching(size) if raises else steps.within(size)
+            size = min(steps.amount(count), part)
+        return (size if flow > 0 else -size) if size >= self.least[side][leaf] else 0
 
     def received_below(self, room: Sequence[int]) -> list[int]:
         """R summed over every pie and the pies below it that still have room."""

@@ -15,15 +15,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from solver.building import build_problem
 from solver.conflicts import check_amounts, check_pairs, rebalanced_rows
-from solver.domains import Limits
+from solver.domains import Limits, unlimited
 from solver.errors import InvalidRequest, Unsupported, Violation
 from solver.events import Deposit, Event, Events, Reach, Rebalance, TargetChange, Withdrawal, listed
 from solver.funds import Funds, funds_of
 from solver.ideal import Mode
 from solver.plan import Infeasible
 from solver.portfolio import Portfolio
-from solver.problem import Situation, build_problem
+from solver.problem import Situation
 from solver.rules import Rules
 from solver.securities import Security, Side
 from solver.targets import Changed, apply_target_change
@@ -70,7 +71,8 @@ def understand(portfolio: Portfolio, events: Events, rules: Rules) -> Understood
     proceeds = {row: fell[slice_id] for row, slice_id in enumerate(tree.slice_ids) if slice_id in fell} if fell else {}
     funds = funds_of(events, portfolio.cash, rules, proceeds)
     worth = portfolio.value + portfolio.cash + funds.received - funds.paid_out
-    posed = _Posed(kept, tree, events, rules, funds, asked, _limits(kept, tree, rules, worth))
+    limits = _limits(kept, tree, rules, worth, {sold.security_id for sold in changed.liquidated} if changed else set())
+    posed = _Posed(kept, tree, events, rules, funds, asked, limits)
     unpaid = posed.unpaid(portfolio)
     if unpaid:
         return unpaid
@@ -107,13 +109,14 @@ class _Posed:
     limits: dict[int, Limits]
 
     def held(self) -> list[tuple[int, int]]:
-        """Value and minimum trade of every leaf that may be sold."""
+        """Value and minimum trade of every security that may be sold."""
         limits, m = self.limits, self.rules.min_trade
-        return [
-            (value, limits[row].min_trade if row in limits else m)
-            for row, value in enumerate(self.tree.value)
-            if not self.tree.children[row] and not (row in limits and limits[row].no_sell)
-        ]
+        values, least = dict[str, int](), dict[str, int]()
+        for row, name in enumerate(self.tree.security_ids):
+            if name and not (row in limits and limits[row].no_sell):
+                values[name] = values.get(name, 0) + self.tree.value[row]
+                least[name] = limits[row].min_trade if row in limits else m
+        return [(value, least[name]) for name, value in values.items()]
 
     def unpaid(self, portfolio: Portfolio) -> Infeasible | None:
         """Why the withdrawals can not be paid from ``portfolio``, the account as it was; ``None`` where they can."""
@@ -217,12 +220,22 @@ def _fewest_blocks(portfolio: Portfolio, spare: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, worth: int) -> dict[int, Limits]:
-    """What the rules of single securities let their leaves do in an account that is ``worth`` so much afterwards."""
+def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, worth: int, sold: set[str]) -> dict[int, Limits]:
+    """What the rules of single securities let their leaves do in an account that is ``worth`` so much afterwards.
+
+    What a liquidation has ``sold`` of a security is not bought back for other slices that hold it.
+    """
     listed = {security.security_id: security for security in portfolio.securities}
-    rows = ((row, listed[name]) for row, name in enumerate(tree.security_ids) if name in listed)
-    code = portfolio.currency_code
-    return {row: _limit(security, rules, worth, code, tree.quantity[row]) for row, security in rows}
+    quantity: dict[str, int] = {}
+    for row, name in enumerate(tree.security_ids):
+        quantity[name] = quantity.get(name, 0) + tree.quantity[row]
+    found, code = dict[int, Limits](), portfolio.currency_code
+    for row, name in enumerate(tree.security_ids):
+        if name in listed:
+            found[row] = _limit(listed[name], rules, worth, code, quantity[name])
+        if name in sold and tree.value[row]:
+            found[row] = replace(found.get(row, unlimited(rules.min_trade)), no_buy=("LIQUIDATED",))
+    return found
 
 
 def _limit(security: Security, rules: Rules, worth: int, currency_code: str, quantity: int) -> Limits:

@@ -294,18 +294,12 @@ class _Change:
         return loser
 
     def check_securities(self) -> None:
-        """A security added must be new to the account: neither sold by this event nor held by a slice that stays."""
+        """A security added is not one that this event sells."""
         sold = {s.security_id for s in self.liquidated}
-        staying = (self.index.slice[s].content for s in self.placed if s not in self.added)
-        held = {content.security_id for content in staying if isinstance(content, Holding)}
         for security_id, at in self.bought_anew:
             if security_id in sold:
                 problem = f"{security_id!r} is liquidated and added again by the same event; move the slice instead"
                 self.violations.append(Violation(at, "LIQUIDATED_AND_ADDED", problem))
-            elif security_id in held:
-                problem = f"{security_id!r} is also held by another slice; one slice per security is supported"
-                self.violations.append(Violation(at, "SECURITY_IN_SEVERAL_SLICES", problem))
-            held.add(security_id)
 
 
 def _emptied(content: Holding | Pie) -> Holding | Pie:

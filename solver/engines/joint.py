@@ -97,14 +97,23 @@ def _term(problem: Problem, layout: Layout, row: int) -> tuple[float, float]:
 
 
 def write_quadratic(problem: Problem, model: Model, layout: Layout) -> None:
-    for row in problem.leaves:
-        a, b = _term(problem, layout, int(row))
+    for row in [*problem.leaves.tolist(), *problem.nets]:
+        a, b = _term(problem, layout, row)
         low, high = problem.flow_min[row] / layout.unit, problem.flow_max[row] / layout.unit
-        layout.flow[int(row)] = [model.column(low, high, b, curvature=2.0 * a)]
+        layout.flow[row] = [model.column(low, high, b, curvature=2.0 * a)]
+    _write_nets(problem, model, layout)
     for p in problem.pies[1:]:
         a, b = _term(problem, layout, p)
         column = pie_column(problem, model, layout, p)
         model.cost[column], model.curvature[column] = b, 2.0 * a
+
+
+def _write_nets(problem: Problem, model: Model, layout: Layout) -> None:
+    """Σ_c x_c = X_S of securities held in several slices."""
+    for row, leaves in problem.nets.items():
+        parts = [column for c in leaves.tolist() for column in layout.flow[c]]
+        ordered = layout.flow[row]
+        model.row(0.0, 0.0, parts + ordered, [1.0] * len(parts) + [-1.0] * len(ordered))
 
 
 def pie_column(problem: Problem, model: Model, layout: Layout, p: int) -> int:
@@ -114,7 +123,7 @@ def pie_column(problem: Problem, model: Model, layout: Layout, p: int) -> int:
 
 
 def write_switches(problem: Problem, model: Model, layout: Layout) -> None:
-    """Leaves that may trade: x on each side behind a binary z, within m z ≤ |x| ≤ U z, at most one side."""
+    """Orders: x on each side behind a binary z, within m z ≤ |x| ≤ U z, at most one side."""
     unit = layout.unit
     layout.domain = _domains(problem)
     for row, domain in layout.domain.items():
@@ -134,6 +143,10 @@ def write_switches(problem: Problem, model: Model, layout: Layout) -> None:
             model.row(-np.inf, 1.0, switches, [1.0] * len(switches))
         if problem.flow_max[row] < 0:  # it must go below what it holds: retired, or above its largest position
             model.row(-np.inf, float(problem.flow_max[row]) / unit, layout.flow[row], [1.0] * len(layout.flow[row]))
+    for row in problem.leaves[problem.order_row[problem.leaves] != problem.leaves].tolist():
+        low, high = problem.flow_min[row] / unit, problem.flow_max[row] / unit
+        layout.flow[row] = [model.column(low, high)]
+    _write_nets(problem, model, layout)
     _write_count(problem, model, layout)
 
 
@@ -150,9 +163,9 @@ def _write_count(problem: Problem, model: Model, layout: Layout) -> None:
     """At most ⌊money / m⌋ slices can trade on a one-sided event: what keeps near-equal slices from exploding."""
     money = abs(int(problem.received.sum())) + problem.spare
     one_sided = len({side > 0 for _, side in layout.switch}) == 1
-    leaves = problem.leaves
+    orders = problem.orders
     least = int(
-        (problem.buy_min if problem.buy_max.any() else problem.sell_min)[leaves].min(initial=problem.order_size)
+        (problem.buy_min if problem.buy_max.any() else problem.sell_min)[orders].min(initial=problem.order_size)
     )
     if one_sided and least > 1 and not problem.closes.any():
         columns = list(layout.switch.values())
@@ -176,13 +189,14 @@ def write_tangents(problem: Problem, model: Model, layout: Layout, points: list[
             for point in sorted(at):
                 tangent = point / layout.unit
                 model.row(0.0, np.inf, [t, x, z], [1.0, -(2 * a * tangent + b), a * tangent**2])
-    for p in problem.pies[1:]:
+    free = problem.leaves[problem.order_row[problem.leaves] != problem.leaves]
+    for p in [*problem.pies[1:], *free.tolist()]:
         a, b = _term(problem, layout, p)
-        y = pie_column(problem, model, layout, p)
+        y = layout.flow[p][0] if p in layout.flow else pie_column(problem, model, layout, p)
         if a == 0.0:
             continue
         t = model.column(-np.inf, np.inf, cost=1.0)
-        m, ideal = float(problem.order_size), float(problem.ideal[p])
+        m, ideal = float(problem.order_size), float(wanted[p])
         at = {float(problem.flow_min[p]), 0.0, ideal, float(problem.flow_max[p]), ideal - m, ideal + m, ideal / 2}
         at |= {float(flows[p]) for flows in points}
         for point in sorted(at):
@@ -209,9 +223,9 @@ def _write_chords(
 
 
 def _domains(problem: Problem) -> dict[int, dict[int, tuple[float, float]]]:
-    """What each leaf may trade by side (least, most), beside nothing."""
-    found: dict[int, dict[int, tuple[float, float]]] = {row: {} for row in problem.leaves.tolist()}
-    for side, (lows, highs) in zip(SIDES, problem.ranges(problem.leaves), strict=True):
+    """What each order may trade by side (least, most), beside nothing."""
+    found: dict[int, dict[int, tuple[float, float]]] = {row: {} for row in problem.orders.tolist()}
+    for side, (lows, highs) in zip(SIDES, problem.ranges(problem.orders), strict=True):
         for domain, least, most in zip(found.values(), lows.tolist(), highs.tolist(), strict=True):
             if least <= most:
                 domain[side] = float(least), float(most)
@@ -235,7 +249,8 @@ def read_sides(problem: Problem, layout: Layout, values: Floats) -> Ints:
     sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
     if not layout.switch:
         for row in map(int, problem.leaves):
-            sides[row] = int(np.sign(np.rint(values[layout.flow[row][0]] * layout.unit)))
+            for column in layout.flow[row]:
+                sides[row] = int(np.sign(np.rint(values[column] * layout.unit)))
         return sides
     for (row, side), column in layout.switch.items():
         if values[column] > 0.5:

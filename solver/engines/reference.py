@@ -4,14 +4,19 @@ Written from PROBLEM.md and the waist alone; it shares nothing with the other en
 
     Σ_c y_c = y_p + R_p              at every pie (at the event's pie: R − spare ≤ Σ_c y_c ≤ R)
     flow_min ≤ y_n ≤ flow_max
-    y_leaf = b − s,  m z_b ≤ b ≤ U z_b,  m z_s ≤ s ≤ U z_s,  z_b + z_s ≤ 1    only where there is a minimum
+    y_leaf = b − s − V z_c           only where a rule leaves gaps; z_c sells all that is held
+        l_b z_b ≤ b ≤ u_b z_b,  l_s z_s ≤ s ≤ u_s z_s,  z_b + z_s + z_c ≤ 1
+        k t − (d − 1)/d ≤ b ≤ k t    of leaves in coarse steps worth t = n/d, k integer, b whole cents of a small flow:
+                                     so b = ⌊k t⌋; likewise s
     stage 2, retired:  minimise E = Σ_{w_n=0} max(0, A_n − ⌈A°_n⌉)
     stage 3, tracking: minimise J = Σ_n d_n²/(w_n A°_p) + 2 s_n d_n,  d_n = y_n − y°_n,  with E at its least
 
-HiGHS solves it where it is continuous, SCIP where the minimum makes it mixed-integer. Then whole cents: each leaf keeps
-its side, amounts are rounded from the top of the tree down and exchanged between pairs of leaves until no single cent
-improves (E, J): the best there is for these sides (Murota, Discrete Convex Analysis, thm 6.26). What a solver says of
-itself is passed on as its claim. Source: PROBLEM.md §2 and §3.
+What a leaf may do is read off the caller's rules, not off the waist's domains: ``choices.py``.
+
+HiGHS solves it where it is continuous, SCIP where a rule makes it mixed-integer. Then whole cents: each leaf keeps its
+side, and its steps where it has them; amounts are rounded from the top of the tree down and exchanged between pairs of
+leaves until no single cent improves (E, J): the best there is for these sides (Murota, Discrete Convex Analysis, thm
+6.26). What a solver says of itself is passed on as its claim. Source: PROBLEM.md §2 and §3.
 """
 
 from __future__ import annotations
@@ -28,7 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from solver.errors import EngineUnavailable
+from solver.engines.choices import Choices
+from solver.errors import EngineUnavailable, Unsupported, Violation
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
 
@@ -39,8 +45,14 @@ WATCH_SECONDS = 0.02  # between two looks at whether a run must stop
 CENT = 1e-3  # of a cent: what floating point may add to a whole number
 FEASIBLE = 1e-8  # SCIP's feasibility tolerance, in units of money; its default of 1e-6 is cents of a large flow
 CLAIM = 1e-7  # relative: what a continuous solver's tolerance takes from the optimum that it claims
+CENTS_COUNT = 1e4  # minor units of flow: beyond, whole cents are more than SCIP's tolerance; plans got lost
 TIE = 1e-9  # of ρ: a gain within it is rounding error
 NOISE = 1e-12  # of the largest cost added up: likewise, or two leaves would hand the same money to and fro for ever
+NO_CENTS = Violation(
+    "options.engine",
+    "UNSUPPORTED",
+    "REFERENCE found no plan in these quantity_step_nanos whose cents add up; ask for AUTO or HIGHS",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +76,16 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
     Raises
     ------
     EngineUnavailable
-        where cvxpy, or for a minimum pyscipopt, is not installed; the message says what to install.
+        where cvxpy, or for gaps pyscipopt, is not installed; the message says what to install.
+    Unsupported
+        where whole steps do not come to whole cents that sum up: said, rather than a plan that breaks a rule.
     """
-    cp = _cvxpy(problem)
+    choices = Choices.of(problem)
+    cp = _cvxpy(choices)
     if not len(problem.leaves):  # nothing may trade: no question to ask a solver
         kept = np.maximum(0, problem.value - problem.keep)[problem.keep >= 0]
         return Opinion(np.zeros_like(problem.value), 0.0, int(kept.sum()), False)
-    statement = _Statement(cp, problem)
+    statement = _Statement(cp, problem, choices)
     excess_bound, stopped = 0, False
     if (problem.keep >= 0).any():
         least, slack = statement.solve(statement.excess, budget), CENT + FEASIBLE * statement.unit
@@ -82,19 +97,20 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
             statement.constraints.append(statement.excess <= most / statement.unit)
     nearest = statement.solve(statement.error, budget)
     stopped |= not nearest.optimal
-    if nearest.value == math.inf:
-        return Opinion(None, 0.0, excess_bound, stopped)
-    bound = max(0.0, nearest.bound * statement.worth)  # J ≥ 0 needs nobody's claim
-    trades = _whole_cents(problem, *statement.amounts(), budget)
-    return Opinion(trades, bound, excess_bound, stopped or budget.exhausted)
+    bound, trades = max(0.0, nearest.bound * statement.worth), None  # J ≥ 0 needs nobody's claim
+    if nearest.value < math.inf:
+        trades = _whole_cents(problem, *statement.amounts(), budget)
+        if trades is None and choices.stepped and nearest.optimal:
+            raise Unsupported((NO_CENTS,))
+    return Opinion(trades, 0.0 if trades is None else bound, excess_bound, stopped or budget.exhausted)
 
 
-def _cvxpy(problem: Problem) -> Any:
+def _cvxpy(choices: Choices) -> Any:
     """CVXPY, imported at its first use: it takes a second, and most processes never ask for it."""
     try:
         import cvxpy
 
-        if problem.min_trade > 1:
+        if choices.gaps:
             import pyscipopt  # noqa: F401  # CVXPY finds SCIP by it
     except ImportError as missing:
         raise EngineUnavailable(
@@ -161,21 +177,23 @@ class _Claim:
 class _Statement:
     """The problem in CVXPY; ``unit`` is minor units in one of its units of money, ``worth`` in one of its units of J.
 
-    Money is scaled by the flow, max(|y°_n|, the median least trade), and J by (least trade)²/(w_n A°_p) where there is
-    a minimum, which is what its optimum is like. So numbers are of order one whatever the portfolio is worth.
+    Money is scaled by the flow, max(|y°_n|, the median least trade), and J by (least trade)²/(w_n A°_p) where there are
+    gaps, which is what its optimum is like. So numbers are of order one whatever the portfolio is worth.
     """
 
-    def __init__(self, cp: Any, problem: Problem) -> None:
-        self.cp, self.problem = cp, problem
-        least = np.maximum(problem.buy_min, problem.sell_min)
-        typical = float(np.median(least[least > 0]))
+    def __init__(self, cp: Any, problem: Problem, choices: Choices) -> None:
+        self.cp, self.problem, self.choices = cp, problem, choices
+        typical = choices.typical
         self.unit = max(1.0, typical, float(np.abs(problem.ideal).max()))
-        self.y = cp.Variable(len(problem.value), bounds=[problem.flow_min / self.unit, problem.flow_max / self.unit])
-        self.constraints = [*self._conservation(), *self._sides()]
+        self.low, self.high = problem.flow_min.copy(), problem.flow_max.copy()
+        self.low[problem.leaves], self.high[problem.leaves] = choices.low, choices.high
+        self.y = cp.Variable(len(problem.value), bounds=[self.low / self.unit, self.high / self.unit])
+        self.trading: Any = None
+        self.constraints = [*self._conservation(), *(self._sides() if choices.gaps else ())]
         felt = np.flatnonzero(problem.scale > 0)
         self.worth, self.error = 1.0, cp.Constant(0.0)
         if len(felt):
-            self.worth = (self.unit if self.trading is None else typical) ** 2 / float(np.median(problem.scale[felt]))
+            self.worth = (typical if choices.gaps else self.unit) ** 2 / float(np.median(problem.scale[felt]))
             width = np.sqrt(problem.scale[felt] * self.worth)  # minor units of d that cost one unit of J
             off = cp.Variable(len(felt))  # d/width: a variable, so that the objective and its bound have no offset
             self.constraints += [off == cp.multiply(self.unit / width, self.y[felt] - problem.ideal[felt] / self.unit)]
@@ -194,22 +212,38 @@ class _Statement:
         return found
 
     def _sides(self) -> list[Any]:
-        """Each leaf in {0} ∪ [buy_min, buy_max] ∪ −[sell_min, sell_max]; without a minimum its interval says it all."""
-        problem, leaves = self.problem, self.problem.leaves
-        self.trading: Any = None
-        if problem.min_trade <= 1:
-            return []
-        amount = self.cp.Variable((2, len(leaves)), nonneg=True)
-        self.trading = self.cp.Variable((2, len(leaves)), boolean=True)
-        least = np.stack([problem.buy_min[leaves], problem.sell_min[leaves]]) / self.unit
-        most = np.stack([problem.buy_max[leaves], problem.sell_max[leaves]]) / self.unit
+        """Each leaf in {0} ∪ [buys] ∪ −[part sales] ∪ −{all}, in whole steps where it has them."""
+        choices, count = self.choices, len(self.problem.leaves)
+        amount = self.cp.Variable((2, count), nonneg=True)
+        self.trading = self.cp.Variable((3, count), boolean=True)
         return [
-            self.y[leaves] == amount[0] - amount[1],
-            amount >= self.cp.multiply(least, self.trading),
-            amount <= self.cp.multiply(most, self.trading),
-            self.trading[0] + self.trading[1] <= 1,
-            self.trading <= (most > 0),
+            self.y[self.problem.leaves]
+            == amount[0] - amount[1] - self.cp.multiply(choices.most[2] / self.unit, self.trading[2]),
+            amount >= self.cp.multiply(choices.least[:2] / self.unit, self.trading[:2]),
+            amount <= self.cp.multiply(choices.most[:2] / self.unit, self.trading[:2]),
+            self.cp.sum(self.trading, axis=0) <= 1,
+            self.trading <= (choices.most > 0),
+            *(self._steps(amount) if choices.stepped else ()),
         ]
+
+    def _steps(self, amount: Any) -> list[Any]:
+        """The amounts of the leaves in coarse steps: ⌊k t⌋, of which a sale of a part has no more than are held.
+
+        Of a large flow whole cents are not asked for: then k t − 1 < b ≤ k t, and ⌊k t⌋ is taken once k is known.
+        """
+        choices, shape = self.choices, (2, len(self.choices.stepped))
+        self.count, below = self.cp.Variable(shape, integer=True), self.cp.Variable(shape, nonneg=True)
+        worth, over = np.array([n / d for n, d in choices.worth]), np.array([d for _, d in choices.worth])
+        found = [
+            amount[:, choices.stepped] == self.cp.multiply(np.stack([worth] * 2) / self.unit, self.count) - below,
+            below <= np.stack([(over - 1) / over] * 2) / self.unit,
+            self.count >= 0,
+            self.count[1] <= np.array(choices.held),
+        ]
+        if self.unit <= CENTS_COUNT:
+            cents = self.cp.Variable(shape, integer=True)
+            found.append(cents == self.unit * amount[:, choices.stepped])
+        return found
 
     def solve(self, objective: Any, budget: Budget) -> _Claim:
         """Minimise ``objective``; a solver's error, or a status that promises nothing, is no solution."""
@@ -223,8 +257,8 @@ class _Statement:
 
     def _run(self, program: Any, solver: Any, seconds: float) -> _Claim:
         """One run within ``seconds``; CVXPY's warning that a stopped run is inaccurate is what ``optimal`` says."""
-        scip = {"scip_params": {"limits/time": seconds, "numerics/feastol": FEASIBLE}}
-        options: Any = {"time_limit": seconds} if self.trading is None else scip
+        scip: dict[str, float] = {"limits/time": seconds, "numerics/feastol": FEASIBLE}
+        options: Any = {"time_limit": seconds} if self.trading is None else {"scip_params": scip}
         with warnings.catch_warnings(action="ignore"), contextlib.suppress(self.cp.SolverError, ValueError):
             program.solve(solver=solver, **options)
         if program.status not in (self.cp.OPTIMAL, self.cp.OPTIMAL_INACCURATE) or self.y.value is None:
@@ -236,12 +270,18 @@ class _Statement:
 
     def amounts(self) -> tuple[Floats, Ints, Ints]:
         """y of every row in minor units, and the integer interval that each leaf's chosen side leaves it."""
-        problem, leaves = self.problem, self.problem.leaves
-        low, high = problem.flow_min.copy(), problem.flow_max.copy()
+        choices, leaves = self.choices, self.problem.leaves
+        low, high = self.low.copy(), self.high.copy()
         if self.trading is not None:
-            buys, sells = self.trading.value > 0.5
-            low[leaves] = np.where(buys, problem.buy_min[leaves], np.where(sells, -problem.sell_max[leaves], 0))
-            high[leaves] = np.where(buys, problem.buy_max[leaves], np.where(sells, -problem.sell_min[leaves], 0))
+            buys, sells, closes = self.trading.value > 0.5
+            most, least = choices.most, choices.least
+            lows = np.select([buys, sells, closes], [least[0], -most[1], -most[2]], 0)
+            highs = np.select([buys, sells, closes], [most[0], -least[1], -most[2]], 0)
+            for i, (n, d) in enumerate(choices.worth):
+                at, side = choices.stepped[i], 0 if buys[choices.stepped[i]] else 1
+                if buys[at] or sells[at]:
+                    lows[at] = highs[at] = (1, -1)[side] * (round(float(self.count.value[side, i])) * n // d)
+            low[leaves], high[leaves] = np.maximum(low[leaves], lows), np.minimum(high[leaves], highs)
         return np.asarray(self.y.value) * self.unit, low, high
 
 

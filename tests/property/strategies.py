@@ -6,6 +6,7 @@ at it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,8 @@ from solver import (
     TargetSlice,
     Withdrawal,
 )
-from solver.problem import Problem, build_problem
+from solver.building import build_problem
+from solver.problem import Problem
 from solver.situations import Understood, understand
 from solver.tree import flatten
 
@@ -157,6 +159,33 @@ def stepped_accounts(draw: st.DrawFn, most_value: int = 14, most_leaves: int = 5
     if isinstance(event, Withdrawal):
         event = Withdrawal(min(event.amount, max(1, changed.value + changed.cash)))
     return changed, event, rules
+
+
+@st.composite
+def several_accounts(
+    draw: st.DrawFn, most_value: int = 9, most_leaves: int = 5, steps: bool = False
+) -> tuple[Portfolio, Event, Rules]:
+    """An account with securities in several slices, some of them under rules; with ``steps`` some in whole shares."""
+    portfolio, event, m = draw(any_accounts(most_value, most_leaves))
+    names = draw(st.lists(st.sampled_from("PPPQQR"), min_size=most_leaves, max_size=most_leaves))
+    portfolio = replace(portfolio, root=_renamed(portfolio.root, iter(names)))
+    securities = draw(st.one_of(st.just(()), securities_of(portfolio, most_value)))
+    portfolio = replace(portfolio, securities=securities)
+    if steps:
+        portfolio = draw(stepped(portfolio))
+        if isinstance(event, Withdrawal):
+            event = Withdrawal(min(event.amount, max(1, portfolio.value + portfolio.cash)))
+    return portfolio, event, Rules(m)
+
+
+def _renamed(pie: Pie, names: Iterator[str]) -> Pie:
+    slices = []
+    for child in pie.slices:
+        content = child.content
+        nested = isinstance(content, Pie)
+        content = _renamed(content, names) if nested else replace(content, security_id=next(names))
+        slices.append(replace(child, content=content))
+    return replace(pie, slices=tuple(slices))
 
 
 @st.composite

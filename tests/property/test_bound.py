@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from solver import Deposit, Event, Holding, Infeasible, Pie, Portfolio, Rules, Slice
 from solver.bound import Cut, TreeBound
+from solver.building import build_problem
 from solver.cash import decide_cash
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.situations import understand
 from tests.property.strategies import accounts, ruled_accounts, stepped_accounts
 from tests.reference.brute_force import _conserves, _score, domains

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from solver import Engine, Event, Infeasible, Portfolio, Quality, Rules, plan
+from solver.building import build_problem
 from solver.cash import decide_cash
-from solver.problem import build_problem
 from solver.retired import least_excess
 from solver.situations import understand
 from tests.property.strategies import accounts

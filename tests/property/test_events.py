@@ -28,9 +28,10 @@ from solver import (
     compare,
     plan,
 )
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.ideal import Mode
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.situations import Understood, understand
 from tests.property.several import Several, several, side_by_side
 from tests.property.strategies import securities_of

@@ -6,18 +6,26 @@ from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
 
-from solver import Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
-from solver.cash import decide_cash
+from solver import Event, Events, Infeasible, Plan, Portfolio, Quality, Rules, Side, plan
+from solver.building import build_problem
+from solver.cash import decide_cash, settles
 from solver.cents import retired_excess, tracking_error
 from solver.certificate import broken_rules
 from solver.greedy import GreedyRule, greedy
 from solver.ideal import Mode
-from solver.problem import Ints, Problem, build_problem
+from solver.planning import plan_by_rule
+from solver.problem import Ints, Problem
+from solver.rules import BASELINES
 from solver.situations import understand
-from tests.property.strategies import accounts
+from solver.tree import flatten
+from tests.property.several import several
+from tests.property.strategies import accounts, ruled_accounts, stepped_accounts
 
 Account = tuple[Portfolio, Event, int]
+Ruled = tuple[Portfolio, Events, Rules]
+RULE_OF = {baseline: GreedyRule[baseline.value.removeprefix("GREEDY_")] for baseline in BASELINES}
 SEEN: Counter[tuple[str, GreedyRule]] = Counter()
 MANY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -161,6 +169,95 @@ def test_no_baseline_beats_an_optimal_plan(account: Account) -> None:
 @given(accounts(most_value=100_000, most_leaves=8))
 def test_no_baseline_beats_an_optimal_plan_of_a_larger_account(account: Account) -> None:
     compare(account)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "examples"),
+    [
+        (ruled_accounts(14, 5), 150),
+        (ruled_accounts(50_000, 8), 150),
+        (stepped_accounts(14, 5), 150),
+        (stepped_accounts(50_000, 8), 100),
+        (several(9, 4, ruled=True), 150),
+        (several(9, 4, ruled=True, steps=True), 150),
+        (several(20_000, 6, ruled=True), 100),
+        (several(20_000, 6, ruled=True, steps=True), 100),
+    ],
+    ids=[
+        "rules",
+        "rules, large",
+        "steps",
+        "steps, large",
+        "several",
+        "several in steps",
+        "several, large",
+        "several in steps, large",
+    ],
+)
+def test_under_rules_it_breaks_what_it_says_and_beats_no_optimal_plan(
+    drawn: SearchStrategy[Ruled], examples: int, request: pytest.FixtureRequest
+) -> None:
+    """Every order lies in its leaf's domain, cash and shares add up, and a plan that breaks nothing is no better."""
+    clean: Counter[bool] = Counter()
+
+    @settings(MANY, max_examples=examples)
+    @given(drawn)
+    def every_account(ruled: Ruled) -> None:
+        understood = understand(*ruled)
+        if isinstance(understood, Infeasible):
+            return
+        problem = build_problem(understood.situation)
+        best = plan(*ruled)
+        for baseline in BASELINES:
+            tried, killed = plan_by_rule(understood, problem, baseline)
+            broken = tried.certificate.broken_rules
+            assert killed >= 0
+            # all it may break: the sum, and a largest position that it does not think of selling down
+            assert {rule.split(":")[0] for rule in broken} <= {"FLOW_NOT_CONSERVED", "LARGEST_POSITION"}, broken
+            adds_up(ruled[0], tried)
+            clean[not broken] += 1
+            if not broken and isinstance(best, Plan) and best.certificate.quality is Quality.OPTIMAL:
+                not_better(problem, greedy(problem, RULE_OF[baseline]).trades, best)
+
+    every_account()
+    print(f"\n{request.node.callspec.id}: {clean[True]} of {clean.total()} plans of baselines break no rule")
+    assert clean[True] >= clean.total() / 4
+
+
+def adds_up(portfolio: Portfolio, tried: Plan) -> None:
+    """Cash is what came in and went out, never less than nothing, and every order is worth the shares that it carries."""
+    cash, securities = tried.cash, {security.security_id: security for security in portfolio.securities}
+    assert cash.before + cash.received - cash.paid_out - cash.bought + cash.sold == cash.after >= 0
+    before, after = flatten(portfolio), flatten(tried.portfolio_after)
+    held = dict(zip(before.security_ids, zip(before.value, before.quantity, strict=True), strict=True))
+    for order in tried.orders:
+        value, quantity = held.get(order.security_id, (0, 0))
+        assert order.side is Side.BUY or order.amount <= value
+        security = securities.get(order.security_id)
+        steps = security.steps(portfolio.currency_code) if security else None
+        if order.closes_position:
+            assert (order.side, order.amount, order.quantity_nanos or 0) == (Side.SELL, value, quantity)
+        elif security and steps:
+            count, rest = divmod(order.quantity_nanos or 0, security.step_nanos)
+            assert (steps.amount(count), rest) == (order.amount, 0)
+            assert order.side is Side.BUY or count * security.step_nanos <= quantity
+    assert min(after.value + after.quantity) >= 0
+
+
+def not_better(problem: Problem, trades: Ints, best: Plan) -> None:
+    """Less cash is left only where that ranks equal; no less is retired then, and J no nearer by more than ρ."""
+    proof, cases = best.certificate, decide_cash(problem).cases
+    left = int(problem.received.sum()) - int(trades.sum())
+    assert left >= min(case.idle_cash for case in cases)
+    equal = max(case.idle_cash + case.spare for case in cases)
+    assert proof.cash_left <= max(left, equal), (left, proof)
+    assert not (settles(problem, trades) and proof.cash_left), (trades.tolist(), proof)
+    for case in cases:
+        if not broken_rules(case, trades.tolist()):
+            flows = case.flows(trades)
+            rank = retired_excess(case, flows), tracking_error(case, flows)
+            slack = 1e-9 * max(1.0, rank[1]) + min(proof.rounding_slack, 1.0)
+            assert rank >= (proof.retired_excess, proof.tracking_error - slack), (trades.tolist(), rank, proof)
 
 
 def test_enough_was_compared() -> None:

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from solver import Deposit, Engine, Event, Holding, Infeasible, Pie, Plan, Portfolio, Quality, Rules, Slice, plan
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.cents import retired_excess, tracking_error
 from solver.certificate import broken_rules
 from solver.ideal import Mode, split_pie
-from solver.problem import build_problem
 from solver.situations import Understood, understand
 from tests.property.strategies import accounts, portfolios
 from tests.property.tally import Tally

@@ -9,25 +9,53 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
-from solver import Engine, Event, Infeasible, Plan, Portfolio, Quality, Rules, plan
-from solver.problem import Problem, build_problem
+from solver import Engine, Events, Infeasible, Plan, Portfolio, Quality, Rules, available, plan
+from solver.building import build_problem
+from solver.cash import decide_cash
+from solver.ideal import Mode
+from solver.plan import BoundSource
+from solver.problem import Problem
 from solver.situations import understand
+from tests.property.several import several
 from tests.property.strategies import ruled_accounts, stepped_accounts
 from tests.reference.brute_force import brute_force
 
-Ruled = tuple[Portfolio, Event, Rules]
+Ruled = tuple[Portfolio, Events, Rules]
 HEALTHY = list(HealthCheck)
+CLAIMED = 1e-6  # relative: what a solver's tolerance may add to its claim
+ASKED = pytest.mark.skipif(not available(Engine.REFERENCE), reason="the extra 'reference' is not installed")
 Accounts = Callable[[], SearchStrategy[Ruled]]
 
 
+def several_ruled() -> SearchStrategy[Ruled]:
+    return several(ruled=True)
+
+
+def several_stepped() -> SearchStrategy[Ruled]:
+    return several(ruled=True, steps=True)
+
+
 def posed(ruled: Ruled) -> Problem | None:
+    """The problem; where proceeds fell beside rebalances, the first that stage 1 makes of it: it says what may stay."""
     understood = understand(*ruled)
-    return None if isinstance(understood, Infeasible) else build_problem(understood.situation)
+    if isinstance(understood, Infeasible):
+        return None
+    problem = build_problem(understood.situation)
+    beside = problem.situation.rebalanced and problem.situation.mode is Mode.BUYING
+    return decide_cash(problem).cases[0] if beside and any(problem.situation.received) else problem
 
 
 @pytest.mark.parametrize(
     ("accounts", "engine", "examples"),
-    [(ruled_accounts, Engine.AUTO, 500), (ruled_accounts, Engine.HIGHS, 250), (stepped_accounts, Engine.AUTO, 150)],
+    [
+        (ruled_accounts, Engine.AUTO, 500),
+        (ruled_accounts, Engine.HIGHS, 250),
+        (stepped_accounts, Engine.AUTO, 150),
+        pytest.param(ruled_accounts, Engine.REFERENCE, 60, marks=ASKED),
+        pytest.param(stepped_accounts, Engine.REFERENCE, 60, marks=ASKED),
+        pytest.param(several_ruled, Engine.REFERENCE, 60, marks=ASKED),
+        pytest.param(several_stepped, Engine.REFERENCE, 60, marks=ASKED),
+    ],
 )
 def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: int) -> None:
     seen: list[bool] = []
@@ -37,23 +65,25 @@ def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: 
     def every_account(ruled: Ruled) -> None:
         problem = posed(ruled)
         best = brute_force(problem) if problem else None
-        if best is None:
+        if problem is None or best is None:
             return
         planned = plan(*ruled, engine)
         assert isinstance(planned, Plan), planned
         found = planned.certificate
         seen.append(found.quality is Quality.OPTIMAL)
-        assert found.cash_left in best.allowed_cash, (found.cash_left, best)
+        assert found.cash_left - problem.idle_cash in best.allowed_cash, (found.cash_left, best)
         assert found.retired_excess == best.excess, (found, best)
         near = 1e-9 * max(1.0, abs(best.error))
         slack = min(found.rounding_slack, 1.0) if found.quality is Quality.OPTIMAL else 0.0
+        slack = found.rounding_slack if engine is Engine.REFERENCE else slack  # it rounds once it knows who trades
         assert best.error - near <= found.tracking_error <= best.error + near + slack, (found.tracking_error, best)
-        assert found.lower_bound <= best.error + near, (found.lower_bound, best)
+        claimed = CLAIMED * max(1.0, best.error) if found.bound_source is BoundSource.ENGINE else near
+        assert found.lower_bound <= best.error + claimed, (found.lower_bound, best)
 
     every_account()
     print(f"\n{accounts.__name__}, {engine.value}: {len(seen)} plans, OPTIMAL {sum(seen) / len(seen):.1%}")
-    assert len(seen) >= 100
-    assert sum(seen) >= 0.9 * len(seen)
+    assert len(seen) >= min(100, examples / 2)
+    assert engine is Engine.REFERENCE or sum(seen) >= 0.9 * len(seen)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=HEALTHY)

@@ -12,8 +12,9 @@ from math import ceil
 
 import numpy as np
 
+from solver.building import build_problem
 from solver.ideal import Mode
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.steps import Steps
 
 MOST_PLANS = 3_000_000
@@ -29,38 +30,80 @@ class Best:
 
 
 def domains(problem: Problem) -> list[np.ndarray]:
-    """What each leaf that may trade can trade, in cents: every amount looked at, by the rules as they are said."""
+    """What each leaf that may trade can trade, in cents: every amount looked at, by the rules as they are said.
+
+    Of a security in several slices a leaf's own trade only has a direction: what is ordered is looked at as a sum.
+    """
     free = build_problem(replace(problem.situation, limits={}, min_trade=0))  # the event's directions, and no rules
     most = max(0, int(problem.received.sum())) + int(problem.value[problem.leaves].sum())
+    alone = {order[0] for order in orders(problem) if len(_slices(problem, order[0])) == 1}
     found = []
     for leaf in problem.leaves.tolist():
         lowest = -int(problem.value[leaf]) if free.sell_max[leaf] else 0
         highest = most if free.buy_max[leaf] and problem.buy_max[leaf] else 0
-        trades = [x for x in range(lowest, highest + 1) if _allowed(problem, leaf, x)]
+        trades = [x for x in range(lowest, highest + 1) if leaf not in alone or _allowed(problem, (leaf,), x)]
         found.append(np.array(trades, dtype=np.int64))
     return found
 
 
-def _allowed(problem: Problem, leaf: int, trade: int) -> bool:
-    limit, held = problem.situation.limit(leaf), int(problem.value[leaf])
+def orders(problem: Problem) -> list[tuple[int, ...]]:
+    """The leaves that may trade, those of one security together."""
+    rows: dict[str, list[int]] = {}
+    for leaf in problem.leaves.tolist():
+        rows.setdefault(problem.tree.security_ids[leaf], []).append(leaf)
+    return [tuple(found) for found in rows.values()]
+
+
+def _slices(problem: Problem, leaf: int) -> list[int]:
+    """All slices of the account that hold what ``leaf`` holds."""
+    names = problem.tree.security_ids
+    return [row for row, name in enumerate(names) if name == names[leaf]]
+
+
+def amounts(problem: Problem, order: tuple[int, ...]) -> np.ndarray:
+    """Every amount that the leaves of ``order`` can trade together."""
+    free = build_problem(replace(problem.situation, limits={}, min_trade=0))
+    most = max(0, int(problem.received.sum())) + int(problem.value[problem.leaves].sum())
+    lowest = -sum(int(problem.value[leaf]) for leaf in order if free.sell_max[leaf])
+    highest = most if any(free.buy_max[leaf] and problem.buy_max[leaf] for leaf in order) else 0
+    return np.array([x for x in range(lowest, highest + 1) if _allowed(problem, order, x)], dtype=np.int64)
+
+
+def _allowed(problem: Problem, order: tuple[int, ...], trade: int) -> bool:
+    """Whether a security may be ordered for ``trade``; ``order`` are its leaves that may trade."""
+    limit, held = problem.situation.limit(order[0]), sum(problem.tree.value[row] for row in _slices(problem, order[0]))
     after = held + trade
-    comes_down = problem.mode[int(problem.parent[leaf])] is Mode.REBALANCING and not _gives_what_it_must(problem, leaf)
-    if trade == 0:
-        # in a rebalance a position above its largest has to come down, if it may be sold
-        balances = comes_down
-        return not (balances and limit.most is not None and held > limit.most and not limit.no_sell)
-    if (limit.no_buy if trade > 0 else limit.no_sell) or (limit.least and 0 < after < limit.least):
+    if trade and abs(trade) < limit.min_trade and after != 0:
         return False
-    if abs(trade) < limit.min_trade and after != 0:
+    if trade and (limit.no_buy if trade > 0 else limit.no_sell):
         return False
-    if (
-        limit.steps
-        and after != 0
-        and not _whole_steps(limit.steps, abs(trade), limit.whole_steps if trade < 0 else None)
-    ):
+    if trade and limit.least and 0 < after < limit.least:
         return False
-    falls = trade < 0 and not comes_down
-    return limit.most is None or after <= limit.most or falls
+    if trade and limit.steps and after != 0:
+        most = limit.whole_steps if trade < 0 else None
+        if not _whole_steps(limit.steps, abs(trade), most):
+            return False
+    if limit.most is None or after <= limit.most:
+        return True
+    return trade <= 0 and -trade >= _must_sell(problem, order, held - limit.most)
+
+
+def _must_sell(problem: Problem, order: tuple[int, ...], above: int) -> int:
+    """In a rebalance a position above its largest has to come down, as far as the slices that rebalance can do it."""
+    free = build_problem(replace(problem.situation, limits={}, min_trade=0))
+    limit, sellers = problem.situation.limit(order[0]), [leaf for leaf in order if free.sell_max[leaf]]
+    rebalances = all(problem.mode[int(problem.parent[leaf])] is Mode.REBALANCING for leaf in sellers)
+    if not sellers or not rebalances or limit.no_sell or any(_gives_what_it_must(problem, leaf) for leaf in sellers):
+        return 0
+    sellable = sum(int(problem.value[leaf]) for leaf in sellers)
+    if sellable == sum(problem.tree.value[row] for row in _slices(problem, order[0])):
+        return above
+    parts = [x for x in range(max(1, limit.min_trade), sellable + 1) if _in_steps(limit.steps, x, limit.whole_steps)]
+    return min(above, max(parts, default=0))
+
+
+def _in_steps(steps: Steps | None, amount: int, most: int) -> bool:
+    return steps is None or _whole_steps(steps, amount, most)
 
 
 def _whole_steps(steps: Steps, amount: int, most: int | None) -> bool:
@@ -109,6 +152,9 @@ def brute_force(problem: Problem) -> Best | None:
         excess, error = _score(problem, np.zeros((1, 0), dtype=np.int64))
         return Best(frozenset({int(problem.received.sum())}), int(excess[0]), float(error[0]))
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*choices, indexing="ij")], axis=1)
+    for order in orders(problem):
+        if len(_slices(problem, order[0])) > 1:
+            grid = grid[np.isin(_ordered(problem, grid, order), amounts(problem, order))]
     grid = grid[_conserves(problem, grid)]
     left = int(problem.received.sum()) - grid.sum(axis=1)
     allowed = _best_cash(problem, grid, left)
@@ -116,6 +162,11 @@ def brute_force(problem: Problem) -> Best | None:
     excess, error = _score(problem, grid)
     least = excess.min()
     return Best(frozenset(left.tolist()), int(least), float(error[excess == least].min()))
+
+
+def _ordered(problem: Problem, grid: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """What the leaves of ``order`` trade together, by plan."""
+    return grid[:, np.isin(problem.leaves, order)].sum(axis=1)
 
 
 def measured(problem: Problem, trades: list[int]) -> tuple[int, int, float]:
@@ -137,7 +188,7 @@ def _below(problem: Problem, grid: np.ndarray) -> np.ndarray:
 
 def _received_below(problem: Problem) -> np.ndarray:
     tree = problem.tree
-    received = problem.received.copy()
+    received = problem.received[: len(tree.parent)].copy()
     for row in range(len(tree.parent) - 1, 0, -1):
         received[tree.parent[row]] += received[row]
     return received
@@ -231,11 +282,18 @@ def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarr
         return left <= max(left[one_sided].min(), _smallest_buy(problem) - 1 if problem.steps else 0)
     if problem.steps:
         return left <= max(left[one_sided].min(), _largest_step(problem) - 1)
-    value = np.array(problem.tree.value)[problem.leaves]
-    keeps = value + problem.ideal_whole[problem.leaves] >= 1
-    minimum = np.array([problem.situation.limit(leaf).min_trade for leaf in problem.leaves.tolist()])
     kept = left[one_sided]
-    closed = ((value < minimum) & keeps & (grid == -value) & (value > 0)).any(axis=1)
+    closed = np.zeros(len(grid), dtype=bool)
+    for order in orders(problem):
+        value = sum(problem.tree.value[row] for row in _slices(problem, order[0]))
+        keeps = (
+            value
+            + sum(Fraction(int(problem.ideal_whole[row])) + Fraction(float(problem.ideal_part[row])) for row in order)
+            >= 1
+        )
+        small = 0 < value < problem.situation.limit(order[0]).min_trade
+        if small and keeps:
+            closed |= _ordered(problem, grid, order) == -value
     if ((left == 0) & ~closed & one_sided).any():
         return left == 0
     return left <= kept.min() + m
@@ -244,9 +302,10 @@ def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarr
 def _smallest_buy(problem: Problem, rows: range | None = None) -> int:
     """The least that could be bought anywhere (among ``rows``), or the price of a step that an order grows by, rounded up."""
     found = []
-    for leaf, choice in zip(problem.leaves.tolist(), domains(problem), strict=True):
-        if (choice > 0).any() and (rows is None or leaf in rows):
-            found.append(max(int(choice[choice > 0].min()), _step(problem, leaf)))
+    for order in orders(problem):
+        choice = amounts(problem, order)
+        if (choice > 0).any() and (rows is None or any(leaf in rows for leaf in order)):
+            found.append(max(int(choice[choice > 0].min()), _step(problem, order[0])))
     return min(found, default=1)
 
 
@@ -257,18 +316,18 @@ def _step(problem: Problem, leaf: int) -> int:
 
 def _largest_step(problem: Problem) -> int:
     """The largest step (its price rounded up) where the ideal sells, or m."""
-    leaves = [leaf for leaf in problem.leaves.tolist() if problem.flow_min[leaf] < 0]
-    sold = [leaf for leaf in leaves if problem.ideal[leaf] < 0] or leaves
-    return max([1, problem.min_trade, *(_step(problem, leaf) for leaf in sold)])
+    able = [order for order in orders(problem) if (amounts(problem, order) < 0).any()]
+    sold = [order for order in able if sum(problem.ideal[leaf] for leaf in order) < 0] or able
+    return max([1, problem.min_trade, *(_step(problem, order[0]) for order in sold)])
 
 
 def _score(problem: Problem, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     flows = _flows(problem, _below(problem, grid), _received_below(problem))
     if problem.situation.mode is not Mode.BUYING:
         flows[:, problem.event_row] = 0
-    retired = problem.keep >= 0
+    rows = np.arange(len(problem.tree.parent))
+    retired, felt = rows[problem.keep[rows] >= 0], rows[problem.scale[rows] > 0]
     kept = problem.value[retired] + flows[:, retired] - problem.keep[retired]
-    felt = problem.scale > 0
     off = flows[:, felt] - problem.ideal_whole[felt] - problem.ideal_part[felt]
     error = (off**2 / problem.scale[felt] + 2 * problem.slope[felt] * off).sum(axis=1)
     return np.maximum(kept, 0).sum(axis=1), error

@@ -15,9 +15,9 @@ import pytest
 from benchmarks.peers import allocated
 from server.examples import month_end_prices
 from solver import Deposit, Holding, Pie, Plan, Portfolio, Security, Slice, plan
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.certificate import broken_rules, measure
-from solver.problem import build_problem
 from solver.rules import Rules
 from solver.situations import Understood, understand
 from solver.steps import NANOS

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from solver import Event, Holding, Pie, Portfolio, Rules, Slice
+from solver.building import build_problem
 from solver.domains import Limits
 from solver.events import ChangedPie, TargetChange, TargetSlice
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.situations import Understood, understand
 
 

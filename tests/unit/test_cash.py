@@ -8,8 +8,8 @@ import pytest
 
 from solver import Deposit, Holding, Pie, Plan, Portfolio, Quality, Rules, Slice, Withdrawal, plan
 from solver.bound import Cut
+from solver.building import build_problem
 from solver.certificate import covers
-from solver.problem import build_problem
 from solver.situations import Understood, understand
 from solver.sums import reachable
 

@@ -23,8 +23,9 @@ from solver import (
     Withdrawal,
     plan,
 )
+from solver.building import build_problem
 from solver.engines import highs
-from solver.problem import Situation, build_problem
+from solver.problem import Situation
 from solver.situations import Understood, understand
 
 

@@ -6,8 +6,11 @@ import pytest
 
 from server.cases import CASES, Case
 from solver import (
+    Block,
+    BlockReason,
     ChangedPie,
     Deposit,
+    Engine,
     Event,
     Holding,
     Pie,
@@ -16,6 +19,8 @@ from solver import (
     Reach,
     Rebalance,
     Rules,
+    Security,
+    Side,
     Slice,
     TargetChange,
     TargetSlice,
@@ -23,9 +28,10 @@ from solver import (
     plan,
 )
 from solver import greedy as module
+from solver.building import build_problem
 from solver.certificate import broken_rules
 from solver.greedy import Baseline, GreedyRule, greedy
-from solver.problem import build_problem
+from solver.planning import plan_by_rule
 from solver.situations import Understood, understand
 
 TOGETHER, SEQUENTIAL, REFILL = GreedyRule.TOGETHER, GreedyRule.SEQUENTIAL, GreedyRule.REFILL
@@ -261,3 +267,63 @@ def test_one_after_the_other_contradicts_stated_results() -> None:
     lines = {case.name: case.line for case in CASES}
     named = [name for name in lines if f'"{name}" ({lines[name]}' in (module.__doc__ or "").replace("\n", " ")]
     assert named == ["targets 1.3", "targets 2.3", "targets 3.3"]
+
+
+TWO = Pie((Slice("a", 1, Holding("A", 1_000)), Slice("b", 1, Holding("B", 1_000))))
+ONE_SHARE = Security("A", price_micros=3_000_000, quantity_step_nanos=10**9)  # $3.00 each
+
+
+# a rule of A, an event, TOGETHER's trades, killed, what they break
+UNDER_RULES: list[tuple[Security, Event, list[int], int, list[str]]] = [
+    (Security("A", blocks=(Block(Side.BUY, BlockReason.HALTED),)), Deposit(500), [0, 250], 1, []),
+    (Security("A", blocks=(Block(Side.SELL, BlockReason.HALTED),)), Withdrawal(500), [0, -250], 1,
+     ["FLOW_NOT_CONSERVED:"]),
+    (Security("A", max_value=1_100), Deposit(500), [100, 250], 0, []),
+    (Security("A", max_value=1_100, min_trade=101), Deposit(500), [0, 250], 1, []),
+    (Security("A", min_position=900), Withdrawal(500), [-100, -250], 0, ["FLOW_NOT_CONSERVED:"]),
+    (Security("A", min_position=2_000), Deposit(500), [0, 250], 1, []),
+    (Security("A", min_trade=251), Deposit(500), [0, 250], 1, []),
+    (Security("A", max_value=600), Rebalance(), [0, 0], 0, ["LARGEST_POSITION:a"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("security", "event", "trades", "killed", "broken"), UNDER_RULES)
+def test_a_rule_of_one_security_cuts_or_drops_its_orders(
+    security: Security, event: Event, trades: list[int], killed: int, broken: list[str]
+) -> None:
+    understood = understand(Portfolio(TWO, securities=(security,)), event, Rules())
+    assert isinstance(understood, Understood)
+    problem = build_problem(understood.situation)
+    planned, count = plan_by_rule(understood, problem, Engine.GREEDY_TOGETHER)
+    assert [node.trade for node in planned.nodes if node.slice_id] == trades
+    assert (count, list(planned.certificate.broken_rules)) == (killed, broken)
+
+
+@pytest.mark.parametrize(
+    ("event", "trade"), [(Deposit(1_000), 300), (Withdrawal(1_000), -600), (Withdrawal(2_100), -1_200)]
+)
+def test_whole_shares_are_cut_but_a_withdrawal_is_raised(event: Event, trade: int) -> None:
+    """Half of $10.00 is one share of $3.00 and $2.00 of cash, or two shares sold; what is beyond is all that is held."""
+    pie = Pie((Slice("a", 1, Holding("A", 1_200, 4 * 10**9)), Slice("b", 1, Holding("B", 1_200))))
+    understood = understand(Portfolio(pie, securities=(ONE_SHARE,)), event, Rules())
+    assert isinstance(understood, Understood)
+    problem = build_problem(understood.situation)
+    planned, _ = plan_by_rule(understood, problem, Engine.GREEDY_TOGETHER)
+    assert planned.nodes[1].trade == trade
+    assert all(order.quantity_nanos and order.quantity_nanos % 10**9 == 0 for order in planned.orders[:1])
+
+
+@pytest.mark.parametrize("rule", ["TOGETHER", "SEQUENTIAL", "REFILL"])
+def test_what_is_ordered_pays_for_its_shares(rule: str) -> None:
+    """$90.00 of A is two shares of $34.00, not the three that $90.00 comes nearest to; $10.00 of B is none of $25.00."""
+    prices = {"A": 34, "B": 25}
+    whole = tuple(Security(i, price_micros=p * 10**6, quantity_step_nanos=10**9) for i, p in prices.items())
+    pie = Pie((Slice("a", 90, Holding("A", 0, 0)), Slice("b", 10, Holding("B", 0, 0))))
+    planned = plan(Portfolio(pie, securities=whole), Deposit(100_00), engine=Engine[f"GREEDY_{rule}"])
+    assert isinstance(planned, Plan)
+    assert planned.orders
+    assert all(o.amount * 10**9 == (o.quantity_nanos or 0) * prices[o.security_id] * 100 for o in planned.orders)
+    assert planned.cash.after == 100_00 - planned.cash.bought >= 0
+    assert planned.certificate.broken_rules == ()
+    if rule != "REFILL":  # which shares the money out again
+        assert [(o.security_id, o.quantity_nanos) for o in planned.orders] == [("A", 2 * 10**9)]

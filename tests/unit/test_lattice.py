@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from solver import Deposit, Event, Holding, Pie, Portfolio, Rebalance, Rules, Security, Slice, Withdrawal
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.cents import tracking_error
 from solver.lattice import nearby_trades, stepped_trades
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.prover import _ceiling
 from solver.situations import Understood, understand
 from solver.steps import NANOS

@@ -21,9 +21,10 @@ from solver import (
     Withdrawal,
     plan,
 )
+from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.certificate import measure, no_cent_improves
-from solver.problem import Problem, build_problem
+from solver.problem import Problem
 from solver.search import search
 from solver.situations import Understood, understand
 from tests.unit.test_certificate import account

@@ -56,7 +56,6 @@ FAULTS: list[tuple[Pie, dict[str, Any], str, str]] = [
     (pie(leaf(security="x" * 65)), {}, f"{AT}.holding.security_id", "ID_TOO_LONG"),
     (pie(leaf(), leaf(security="B")), {}, "portfolio.root.slices[1].slice_id", "DUPLICATE_SLICE_ID"),
     (pie(leaf(), Slice("p", 1, pie(leaf(security="B")))), {}, "portfolio.root.slices[1].pie.slices[0].slice_id", "DUPLICATE_SLICE_ID"),
-    (pie(leaf(), leaf("b", security="A")), {}, "portfolio.root.slices[1].holding.security_id", "SECURITY_IN_SEVERAL_SLICES"),
     (pie(leaf(weight=-1), leaf("b", 2)), {}, f"{AT}.target_weight", "WEIGHT_OUT_OF_RANGE"),
     (pie(leaf(weight=MAX_WEIGHT + 1)), {}, f"{AT}.target_weight", "WEIGHT_OUT_OF_RANGE"),
     (pie(leaf(weight=0.5)), {}, f"{AT}.target_weight", "NOT_AN_INTEGER"),

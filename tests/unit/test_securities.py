@@ -29,8 +29,8 @@ from solver import (
     Withdrawal,
     plan,
 )
+from solver.building import build_problem
 from solver.certificate import broken_rules
-from solver.problem import build_problem
 from solver.situations import Understood, understand
 
 NO_BUY, NO_SELL = (Block(side, BlockReason.WASH_SALE) for side in (Side.BUY, Side.SELL))

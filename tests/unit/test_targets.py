@@ -142,12 +142,6 @@ FIELDS = [
     ((ChangedPie("r", kept(c=1, b=1)),), f"{AT}[0].slices[1].slice_id", "SLICE_IN_TWO_PIES"),
     ((ChangedPie("p", kept(a=1, p=1)),), f"{AT}[0].slices[1].slice_id", "PIE_INSIDE_ITSELF"),
     ((ChangedPie("p", (*kept(a=1), TargetSlice("n", 1, Holding("B")))),), f"{AT}[0].slices[1].holding.security_id", "LIQUIDATED_AND_ADDED"),
-    ((ChangedPie("r", (*kept(c=1), TargetSlice("n", 1, Holding("Q")))),), f"{AT}[0].slices[1].holding.security_id", "SECURITY_IN_SEVERAL_SLICES"),
-    (
-        (ChangedPie("r", (TargetSlice("n", 1, Holding("N")), *kept(c=1), TargetSlice("o", 1, Holding("N")))),),
-        f"{AT}[0].slices[2].holding.security_id",
-        "SECURITY_IN_SEVERAL_SLICES",
-    ),
     ((ChangedPie("r", (*kept(c=1), TargetSlice("n", 1, NewPie((TargetSlice("x", 0, Holding("X")),))))),), f"{AT}[0].slices[1].pie.slices", "NO_POSITIVE_TARGET"),
     ((ChangedPie("r", kept(c=1)), ChangedPie("x", kept(a=1))), f"{AT}[1].slice_id", "UNKNOWN_SLICE_ID"),
     ((ChangedPie("r", kept(c=60), 100),), f"{AT}[0].weight_total", "WEIGHT_TOTAL_MISMATCH"),

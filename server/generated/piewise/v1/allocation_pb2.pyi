@@ -318,7 +318,7 @@ class Diagnostics(_message.Message):
     def __init__(self, solve_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rounds: _Optional[int] = ..., queue_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Plan(_message.Message):
-    __slots__ = ("fingerprint", "cash", "orders", "nodes", "certificate", "portfolio_after", "rule_costs")
+    __slots__ = ("fingerprint", "cash", "orders", "nodes", "certificate", "portfolio_after", "rule_costs", "transfers")
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     CASH_FIELD_NUMBER: _ClassVar[int]
     ORDERS_FIELD_NUMBER: _ClassVar[int]
@@ -326,6 +326,7 @@ class Plan(_message.Message):
     CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     PORTFOLIO_AFTER_FIELD_NUMBER: _ClassVar[int]
     RULE_COSTS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     fingerprint: str
     cash: CashFlow
     orders: _containers.RepeatedCompositeFieldContainer[Order]
@@ -333,7 +334,20 @@ class Plan(_message.Message):
     certificate: Certificate
     portfolio_after: Portfolio
     rule_costs: _containers.RepeatedCompositeFieldContainer[RuleCost]
-    def __init__(self, fingerprint: _Optional[str] = ..., cash: _Optional[_Union[CashFlow, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., certificate: _Optional[_Union[Certificate, _Mapping]] = ..., portfolio_after: _Optional[_Union[Portfolio, _Mapping]] = ..., rule_costs: _Optional[_Iterable[_Union[RuleCost, _Mapping]]] = ...) -> None: ...
+    transfers: _containers.RepeatedCompositeFieldContainer[Transfer]
+    def __init__(self, fingerprint: _Optional[str] = ..., cash: _Optional[_Union[CashFlow, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., certificate: _Optional[_Union[Certificate, _Mapping]] = ..., portfolio_after: _Optional[_Union[Portfolio, _Mapping]] = ..., rule_costs: _Optional[_Iterable[_Union[RuleCost, _Mapping]]] = ..., transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ...) -> None: ...
+
+class Transfer(_message.Message):
+    __slots__ = ("security_id", "from_slice_id", "to_slice_id", "amount")
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_SLICE_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_SLICE_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    security_id: str
+    from_slice_id: str
+    to_slice_id: str
+    amount: int
+    def __init__(self, security_id: _Optional[str] = ..., from_slice_id: _Optional[str] = ..., to_slice_id: _Optional[str] = ..., amount: _Optional[int] = ...) -> None: ...
 
 class RuleCost(_message.Message):
     __slots__ = ("rule", "cash_left", "retired_excess", "tracking_error")
