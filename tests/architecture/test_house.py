@@ -50,6 +50,17 @@ SOLVER_ORDER = [
     "prover",
     "engines.choices",
     "engines.reference",
+    "engines.kernel.compiled",
+    "engines.kernel.memory",
+    "engines.kernel.tree",
+    "engines.kernel.prices",
+    "engines.kernel.sorting",
+    "engines.kernel.curves",
+    "engines.kernel.cents",
+    "engines.kernel.counts",
+    "engines.kernel.refining",
+    "engines.kernel.branching",
+    "engines.kernel.engine",
     "shares",
     "greedy",
     "search",
@@ -99,6 +110,8 @@ def test_imports_run_one_way(path: Path) -> None:
         assert not [m for m in seen if m.split(".")[0] in ("server", "grpc", "google", "time", "random")]
     if not name.endswith("highs"):
         assert "highspy" not in seen
+    if not name.endswith("kernel.compiled"):
+        assert "numba" not in seen
     for room, order in (("solver", SOLVER_ORDER), ("server", SERVER_ORDER)):
         own = name.removeprefix(f"{room}.")
         if own in order and name != own:

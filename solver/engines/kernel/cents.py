@@ -1,0 +1,137 @@
+"""Whole cents once it is known who trades, on which side: the optimum of that choice, and the prices that prove it.
+
+Given the choice, every leaf's domain is one range and J is laminar convex, hence M♮-convex: a plan is optimal if and
+only if no cent moved between two leaves, or to free cash, improves it (Murota, Discrete Convex Analysis, thm 6.26). The
+relaxation is rounded from the top down, each pie's missing cents going where they cost least, then single cents are
+exchanged. What one cent more and one cent less then cost everywhere are two bounds on the price in every pie, and any
+prices between them attain the bound of ``prices.py`` for this choice.
+
+By node: the flow ``e``; what one cent more and less costs inside a pie (``up``, ``down``), and at which of its slices
+(``to``, ``fro``). Source: PROBLEM.md §3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.engines.kernel.compiled import compiled
+from solver.engines.kernel.memory import Nodes
+from solver.engines.kernel.prices import cost, marginal
+
+__all__ = ["exact"]
+
+TIE = 1e-13  # a marginal's relative rounding error: what lies within it is a tie, not an improvement
+
+
+@compiled
+def exact(tree: Nodes) -> float:
+    """The best whole cents for the choice that was relaxed last; fills ``e`` and ``price``. Returns J."""
+    tree[0].e = min(max(np.rint(tree[0].real), tree[0].low), tree[0].high)
+    for i in range(tree[0].pies):
+        _round(tree, tree[i].pie)
+    _exchange(tree)
+    _price(tree)
+    error = 0.0
+    for n in range(1, tree[0].nodes):
+        error += cost(tree[n], tree[n].e, 0.0)
+    return error
+
+
+@compiled
+def _round(tree: Nodes, p: int) -> None:
+    """Whole e for the slices of pie p that sum to e_p + need_p: each its nearest, then cents where they cost least."""
+    first, last, price = tree[p].first, tree[p].last, tree[p].price
+    missing = tree[p].e + tree[p].need
+    for c in range(first, last):
+        tree[c].e = min(max(np.rint(tree[c].real), tree[c].low), tree[c].high)
+        missing -= tree[c].e
+    while missing != 0.0:
+        step = 1.0 if missing > 0.0 else -1.0
+        best, cheapest, room = first, np.inf, 0.0
+        for c in range(first, last):
+            open_ = (tree[c].high - tree[c].e) if step > 0.0 else (tree[c].e - tree[c].low)
+            if open_ > 0.0:
+                if tree[c].last == 0:
+                    more = step * marginal(tree[c], tree[c].e + 0.5 * step)
+                else:  # what goes on below is not known yet, but the relaxation says what it costs
+                    more = step * (price + (tree[c].e + 0.5 * step - tree[c].real) / tree[c].half)
+                if more < cheapest:
+                    best, cheapest, room = c, more, open_
+        if room <= 0.0:
+            break  # ``tighten`` rules this out
+        share = min(room, max(1.0, np.floor(abs(missing) / (last - first))))
+        tree[best].e += step * share
+        missing -= step * share
+
+
+@compiled
+def _settle(tree: Nodes, p: int) -> None:
+    """What one cent more, and one less, costs inside pie p, and at which of its slices."""
+    up, down = np.inf, np.inf
+    to = fro = tree[p].first
+    for c in range(tree[p].first, tree[p].last):
+        node = tree[c]
+        twice = 2.0 * (node.e - node.part)
+        if node.e < node.high:
+            more = (twice + 1.0) * node.inverse + node.tilt + (node.up if node.last > 0 else 0.0)
+            if more < up:
+                up, to = more, c
+        if node.e > node.low:
+            less = (1.0 - twice) * node.inverse - node.tilt + (node.down if node.last > 0 else 0.0)
+            if less < down:
+                down, fro = less, c
+    tree[p].up, tree[p].down, tree[p].to, tree[p].fro = up, down, to, fro
+
+
+@compiled
+def _move(tree: Nodes, n: int, step: float) -> None:
+    """Give node n one cent more or less, down to the leaf where it costs least, and settle the pies it passes."""
+    top = n
+    tree[n].e += step
+    while tree[n].last > 0:
+        n = tree[n].to if step > 0.0 else tree[n].fro
+        tree[n].e += step
+    while n != top:
+        n = tree[n].above
+        _settle(tree, n)
+
+
+@compiled
+def _exchange(tree: Nodes) -> None:
+    """Move single cents, pies bottom up, until no exchange between two slices, or with cash, improves J."""
+    for i in range(tree[0].pies - 1, -1, -1):
+        p = tree[i].pie
+        _settle(tree, p)
+        while tree[p].to != tree[p].fro:
+            more, less = tree[p].up, tree[p].down
+            if not more + less < -TIE * (abs(more) + abs(less) + 1e-3):
+                break
+            to, fro = tree[p].to, tree[p].fro
+            _move(tree, to, 1.0)
+            _move(tree, fro, -1.0)
+            _settle(tree, p)
+    while tree[0].up < -TIE and tree[0].e < tree[0].high:
+        _move(tree, 0, 1.0)
+    while tree[0].down < -TIE and tree[0].e > tree[0].low:
+        _move(tree, 0, -1.0)
+
+
+@compiled
+def _price(tree: Nodes) -> None:
+    """λ_p within −down_p ≤ λ_p ≤ up_p, and a nested pie's so that e_p stays best at its parent's price less its own."""
+    for i in range(tree[0].pies):
+        p = tree[i].pie
+        node = tree[p]
+        low, high = -node.down, node.up
+        if p == 0:
+            wanted = 0.0 if node.least < 0.0 else (low + high) / 2.0
+        else:
+            above, twice = tree[node.above].price - node.tilt, 2.0 * (node.e - node.part)
+            wanted = above - twice * node.inverse
+            if node.e < node.most:
+                low = max(low, above - (twice + 1.0) * node.inverse)
+            if node.e > node.least:
+                high = min(high, above - (twice - 1.0) * node.inverse)
+        if not np.isfinite(wanted):
+            wanted = low if np.isfinite(low) else high if np.isfinite(high) else 0.0
+        node.price = min(max(wanted, low), high)  # low > high only by rounding: the two bounds then agree

@@ -1,0 +1,36 @@
+"""How the kernel is compiled: once, cached on disk, without the interpreter's lock. The only file that imports numba.
+
+The cache lies beside the source, or in the user's cache directory where that can not be written, or in
+``NUMBA_CACHE_DIR``; where none of them can be, every process compiles for itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from solver.errors import EngineUnavailable
+
+try:
+    import numba
+except ImportError as missing:
+    raise EngineUnavailable("the engine KERNEL needs numba: pip install 'piewise[kernel]'") from missing
+
+__all__ = ["compiled"]
+
+F = TypeVar("F", bound=Callable[..., object])
+# numba asks only whether a function's own file has changed, but what it compiled holds what the file calls as well
+SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+
+
+def compiled(function: F) -> F:
+    """``function``, compiled at its first call of all; later processes read it from disk while no source changes."""
+    dispatcher: Any = numba.njit(error_model="numpy", nogil=True)(function)
+    if dispatcher is not function:  # as it is where NUMBA_DISABLE_JIT is set
+        with contextlib.suppress(RuntimeError):  # nowhere to write
+            dispatcher.enable_caching()
+            dispatcher._cache._cache_file._source_stamp = SOURCES
+    return cast(F, dispatcher)

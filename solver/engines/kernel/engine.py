@@ -1,0 +1,169 @@
+"""The way in from Python: one cash case in, the best plan, its bound and its evidence out.
+
+``solve`` answers ``None`` where the problem is not the kernel's: where slices are coupled by more than flow
+conservation, a leaf trades in steps or has two ranges of sales, or retired slices must keep more than the ideal does
+(stage 2 is then another objective).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.bound import Branch, Cut
+from solver.cents import tracking_error
+from solver.engines.kernel.branching import explore
+from solver.engines.kernel.memory import BOUNDS, ENTRIES, Work, new_work
+from solver.engines.kernel.tree import BUYS, SELLS, Columns, load
+from solver.problem import Ints, Problem
+from solver.rules import Budget
+
+__all__ = ["EASY", "Solved", "columns_of", "memory_for", "solve"]
+
+MAX_BRANCHES = 4_096
+MAX_WORK = 20_000_000  # slices looked at: about a second, and nothing stops the compiled loop sooner
+WORK_A_SECOND = 10_000_000  # on a slow machine
+EASY = 7  # branches tried before leaves are counted
+MAX_LOG = 1 << 16
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The kernel's answer: trades by row (minor units, 0 at pies), J, LB, evidence.
+
+    ``nodes`` counts branches, ``bounds`` the bounds computed in them.
+    """
+
+    trades: Ints
+    flows: Ints
+    error: float
+    bound: float
+    branches: tuple[Branch, ...]
+    proved: bool
+    nodes: int
+    bounds: int
+
+
+def columns_of(problem: Problem) -> Columns:
+    """One problem as columns of a single account; a sale of all that no range has is a range of one amount."""
+    splits = np.zeros(len(problem.value), dtype=np.bool_)
+    splits[list(problem.pies)] = True
+    only_all = problem.sell_max == 0
+    return Columns(
+        start=np.array([0, len(problem.value)]),
+        event=np.array([problem.event_row]),
+        spare=np.array([problem.spare]),
+        gapless=np.array([problem.gapless]),
+        parent=problem.parent,
+        splits=splits,
+        received=problem.received,
+        buy_min=problem.buy_min,
+        buy_max=problem.buy_max,
+        sell_min=np.where(only_all, problem.closes, problem.sell_min),
+        sell_max=np.where(only_all, problem.closes, problem.sell_max),
+        flow_min=problem.flow_min,
+        flow_max=problem.flow_max,
+        ideal_whole=problem.ideal_whole,
+        ideal_part=problem.ideal_part,
+        scale=problem.scale,
+        slope=problem.slope,
+    )
+
+
+def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved | None:
+    """The best plan of one cash case, in whole cents; ``None`` where the kernel has none to offer."""
+    held = problem.retired_within(0)
+    if not _takes(held) or budget.exhausted:
+        return None
+    work = memory_for(held)
+    if not load(columns_of(held), 0, work.tree):
+        return None
+    most_work = int(min(MAX_WORK, WORK_A_SECOND * budget.seconds_left()))
+    proved = explore(work, easy_branches, min(budget.work_limit, MAX_BRANCHES), most_work)
+    if not np.isfinite(work.figures[0]):
+        return None
+    flows = _flows(held, work)
+    trades = np.zeros_like(flows)
+    trades[held.leaves] = flows[held.leaves]
+    error = tracking_error(held, flows)
+    bound = max(0.0, float(work.figures[1]))
+    return Solved(
+        trades, flows, error, bound, _evidence(held, work), proved, int(work.counts[0]), int(work.counts[BOUNDS])
+    )
+
+
+def _takes(problem: Problem) -> bool:
+    """Whether every leaf trades by itself, in cents: nothing, in one range of buys, or in one range of sales."""
+    parts_or_all = ((problem.closes > 0) & (problem.sell_max > 0)).any()
+    return not (problem.nets or problem.steps or parts_or_all)
+
+
+def _flows(problem: Problem, work: Work) -> Ints:
+    """y of every row, minor units; 0 outside the event and at its pie."""
+    inside = work.tree[1 : int(work.tree["nodes"][0])]
+    rows = inside["row"]
+    flows = np.zeros(len(problem.value), dtype=np.int64)
+    flows[rows] = problem.ideal_whole[rows] + inside["best"].astype(np.int64)
+    return flows
+
+
+def memory_for(problem: Problem) -> Work:
+    """This thread's memory, larger where the problem needs more than was there: of the largest tree 150 MB."""
+    rows, depth = len(problem.value), _depth(problem)
+    have: tuple[int, int] = getattr(_local, "have", (0, 0))
+    if rows > have[0] or depth > have[1]:
+        rows, depth = max(rows, have[0], 64), max(depth, have[1], 3)
+        _local.have, _local.work = (rows, depth), new_work(rows, depth, MAX_BRANCHES, MAX_LOG)
+    work: Work = _local.work
+    return work
+
+
+def _depth(problem: Problem) -> int:
+    """Levels of pies that split."""
+    level: dict[int, int] = {}
+    for p in problem.pies:
+        level[p] = level.get(int(problem.parent[p]), 0) + 1
+    return max(level.values(), default=1)
+
+
+def _evidence(problem: Problem, work: Work) -> tuple[Branch, ...]:
+    """The branches that were not split, with the prices by pie (row) that bounded each."""
+    log, branches = work.log[: int(work.counts[ENTRIES])], work.branch[: int(work.counts[0])]
+    parents, sides = branches["parent"].tolist(), branches["side"].tolist()
+    nodes, split = branches["leaf"].tolist(), set(branches["parent"].tolist())
+    prices: dict[int, dict[int, list[float]]] = {}
+    for branch, pie, price in zip(
+        log["branch"].tolist(), work.tree["row"][log["pie"]].tolist(), log["price"].tolist(), strict=True
+    ):
+        if branch not in split:
+            prices.setdefault(branch, {}).setdefault(pie, []).append(price)
+
+    def path(branch: int) -> tuple[Cut, ...]:
+        """The cuts on the way to a branch."""
+        fixed = []
+        while parents[branch] >= 0:
+            fixed.append(_cut(problem, work, nodes[branch], sides[branch]))
+            branch = parents[branch]
+        return tuple(reversed(fixed))
+
+    return tuple(
+        Branch(path(branch), {p: np.array(sorted(set(at))) for p, at in by_pie.items()})
+        for branch, by_pie in prices.items()
+    )
+
+
+def _cut(problem: Problem, work: Work, node: int, side: int) -> Cut:
+    """What a leaf on ``side`` may trade. A side that is not open to it belongs to resting: no amount is left out."""
+    leaf = work.tree[node]
+    row = int(leaf["row"])
+    least = -max(int(problem.sell_max[row]), int(problem.closes[row]))
+    most = int(problem.buy_max[row])
+    if side == BUYS:
+        return row, 1, most
+    if side == SELLS:
+        return row, least, -1
+    buys, sells = leaf["buy_low"] <= leaf["buy_high"], leaf["sell_low"] <= leaf["sell_high"]
+    return row, 0 if sells else least, 0 if buys else most
