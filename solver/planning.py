@@ -27,7 +27,7 @@ from solver.greedy import GreedyRule, greedy
 from solver.plan import BoundSource, Infeasible, Limit, Plan, Quality
 from solver.portfolio import Portfolio
 from solver.problem import Ints, Problem
-from solver.prover import incumbent_of, proof_goal
+from solver.prover import Incumbent, incumbent_of, proof_goal
 from solver.report import Proved, in_listed_order, report
 from solver.rules import BASELINES, Budget, Engine, Rules
 from solver.search import LARGE, Outcome, search
@@ -35,14 +35,17 @@ from solver.situations import Understood, understand
 
 __all__ = ["available", "check_request", "plan", "plan_by_rule"]
 
+EXTRAS = {Engine.REFERENCE: ("cvxpy", "pyscipopt"), Engine.KERNEL: ("numba",)}
+
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The trades chosen, by row, for the problem of one cash case, and the search behind them."""
+    """The trades chosen, by row, for the problem of one cash case, the search behind them, and whose they are."""
 
     outcome: Outcome
     trades: Ints
     stage: CashStage
+    engine: Engine
 
 
 def plan(
@@ -75,7 +78,7 @@ def plan(
     if isinstance(answer, Infeasible):
         return answer
     trades = in_listed_order(answer.outcome.problem, answer.trades)
-    proved = _certified(answer, trades, engine, budget)
+    proved = _certified(answer, trades, budget)
     return report(understood, answer.outcome.problem, trades, proved, explain and not budget.cancelled)
 
 
@@ -97,8 +100,8 @@ def plan_by_rule(understood: Understood, problem: Problem, baseline: Engine, exp
 
 
 def available(engine: Engine) -> bool:
-    """Whether ``engine`` can be asked here: the reference needs packages that are an extra."""
-    return engine is not Engine.REFERENCE or all(find_spec(name) for name in ("cvxpy", "pyscipopt"))
+    """Whether ``engine`` can be asked here: some need packages that are an extra."""
+    return all(find_spec(name) for name in EXTRAS.get(engine, ()))
 
 
 def check_request(portfolio: Portfolio, events: Events, rules: Rules | None = None) -> None:
@@ -114,14 +117,17 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
         stage = decide_cash(problem)
         only = Outcome(stage.cases[0], incumbent_of(stage.cases[0], trades))
         only.branches = (Branch((), {p: np.zeros(1) for p in problem.pies}),) if problem.pies else ()
-        return _Answer(only, trades, stage)
+        return _Answer(only, trades, stage, engine)
     if engine is Engine.AUTO:
         rounded = _rounded_ideal(problem)
         if rounded is not None:
             return rounded
     stage = decide_cash(problem)
-    solve = _referred if engine is Engine.REFERENCE else search
-    outcomes = [solve(case, budget) for case in stage.cases]
+    outcomes = _compiled(stage.cases, budget) if engine is Engine.KERNEL else []
+    if not outcomes:
+        engine = Engine.HIGHS if engine is Engine.KERNEL else engine
+        solve = _referred if engine is Engine.REFERENCE else search
+        outcomes = [solve(case, budget) for case in stage.cases]
     found = [o for o in outcomes if o.incumbent is not None]
     if not found:
         return Infeasible("OUT_OF_TIME", ())
@@ -129,7 +135,22 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
     assert best.incumbent is not None
     if len(found) > 1:  # the bound of a tie between cases is the least of theirs; a proof of each is not kept
         stage = replace(stage, exact=False)
-    return _Answer(best, best.incumbent.trades, stage)
+    return _Answer(best, best.incumbent.trades, stage, engine)
+
+
+def _compiled(cases: tuple[Problem, ...], budget: Budget) -> list[Outcome]:
+    """The cash cases as the kernel solves them; none at all where one of them is not the kernel's."""
+    from solver.engines.kernel.engine import solve  # numba takes half a second, and most processes never ask for it
+
+    outcomes = []
+    for case in cases:
+        solved = solve(case, budget)
+        if solved is None:
+            return []
+        found = Incumbent(solved.trades, solved.flows, solved.error)
+        excess = retired_excess(case, found.flows)
+        outcomes.append(Outcome(case, found, excess, solved.branches, solved.bound, solved.bounds, not solved.proved))
+    return outcomes
 
 
 def _referred(problem: Problem, budget: Budget) -> Outcome:
@@ -151,12 +172,12 @@ def _rounded_ideal(problem: Problem) -> _Answer | None:
         proof_goal(problem, incumbent.error) > 0.0
     ):  # an account of a few cents: rounding weighs more than a proof allows
         return None
-    return _Answer(Outcome(problem, incumbent), trades, CashStage((problem,), True))
+    return _Answer(Outcome(problem, incumbent), trades, CashStage((problem,), True), Engine.AUTO)
 
 
-def _certified(answer: _Answer, trades: Ints, engine: Engine, budget: Budget) -> Proved:
+def _certified(answer: _Answer, trades: Ints, budget: Budget) -> Proved:
     """What the checker confirms; where it can not, the engine's claim stands in its name."""
-    outcome = answer.outcome
+    outcome, engine = answer.outcome, answer.engine
     # recomputing a large tree's bound takes longer than a caller who is out of time leaves
     late = budget.exhausted and len(outcome.problem.leaves) > LARGE
     branches: tuple[Branch, ...] = () if late else outcome.branches

@@ -38,7 +38,8 @@ class Rules:
 class Engine(Enum):
     """AUTO returns the rounded ideal where that is realisable and goes to HIGHS where a rule binds.
 
-    REFERENCE states the problem a second time, in CVXPY; the GREEDY ones are baselines (``greedy.py``).
+    REFERENCE states the problem a second time, in CVXPY; the GREEDY ones are baselines (``greedy.py``). KERNEL is
+    compiled and proves whole cents itself; what it does not take goes to HIGHS, and the certificate says HIGHS.
     """
 
     AUTO = "AUTO"
@@ -47,6 +48,7 @@ class Engine(Enum):
     GREEDY_TOGETHER = "GREEDY_TOGETHER"
     GREEDY_SEQUENTIAL = "GREEDY_SEQUENTIAL"
     GREEDY_REFILL = "GREEDY_REFILL"
+    KERNEL = "KERNEL"
 
 
 BASELINES = (Engine.GREEDY_TOGETHER, Engine.GREEDY_SEQUENTIAL, Engine.GREEDY_REFILL)

@@ -36,6 +36,7 @@ class Engine(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENGINE_GREEDY_TOGETHER: _ClassVar[Engine]
     ENGINE_GREEDY_SEQUENTIAL: _ClassVar[Engine]
     ENGINE_GREEDY_REFILL: _ClassVar[Engine]
+    ENGINE_KERNEL: _ClassVar[Engine]
 
 class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -91,6 +92,7 @@ ENGINE_REFERENCE: Engine
 ENGINE_GREEDY_TOGETHER: Engine
 ENGINE_GREEDY_SEQUENTIAL: Engine
 ENGINE_GREEDY_REFILL: Engine
+ENGINE_KERNEL: Engine
 VIEW_UNSPECIFIED: View
 VIEW_ORDERS: View
 VIEW_NODES: View
