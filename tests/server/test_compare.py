@@ -14,11 +14,12 @@ from google.protobuf.json_format import MessageToJson, Parse
 from server import plots
 from server.answers import answer_compare
 from server.client import Client
+from server.conversion import read_request
 from server.examples import example
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.plots import PlotUnavailable, plot_comparison
 from server.requests import plan_request
-from solver import Budget, Deposit, Holding, Pie, Portfolio, Slice, Withdrawal
+from solver import Budget, Deposit, Engine, Holding, Pie, Plan, Portfolio, Slice, Withdrawal, plan
 from tests.server.serving import details_of, served
 
 GREEDY = [pb.ENGINE_GREEDY_TOGETHER, pb.ENGINE_GREEDY_SEQUENTIAL, pb.ENGINE_GREEDY_REFILL]
@@ -91,6 +92,20 @@ def test_the_reference_is_an_engine(client: Client) -> None:
     assert theirs.certificate.tracking_error == pytest.approx(ours.certificate.tracking_error)
     assert theirs.certificate.bound_source == pb.BOUND_SOURCE_ENGINE
     assert pb.ENGINE_REFERENCE in client.info().engines
+
+
+def test_the_kernel_is_an_engine(client: Client) -> None:
+    request = example("minimum")
+    ours = client.plan(request).plan
+    asked = read_request(
+        request
+    )  # here first: where nothing is cached yet, it compiles for longer than a call may take
+    assert isinstance(plan(asked.portfolio, asked.events, asked.rules, Engine.KERNEL), Plan)
+    request.options.engine = pb.ENGINE_KERNEL
+    theirs = client.plan(request).plan
+    assert (theirs.certificate.engine, theirs.certificate.quality) == ("KERNEL", pb.QUALITY_OPTIMAL)
+    assert theirs.certificate.tracking_error == pytest.approx(ours.certificate.tracking_error)
+    assert pb.ENGINE_KERNEL in client.info().engines
 
 
 def test_an_infeasible_event_has_no_baselines(client: Client) -> None:
