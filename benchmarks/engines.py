@@ -197,6 +197,7 @@ def _baseline_row(engine: Engine) -> Contender:
 CONTENDERS = (
     _ours_row(Engine.AUTO),
     _ours_row(Engine.HIGHS),
+    _ours_row(Engine.KERNEL, "numba"),
     _ours_row(Engine.REFERENCE, "cvxpy", "pyscipopt"),
     _baseline_row(Engine.GREEDY_TOGETHER),
     _baseline_row(Engine.GREEDY_SEQUENTIAL),

@@ -40,7 +40,7 @@ Judged = dict[Case, dict[str, Trial]]
 
 
 def run_suite(cases: Sequence[Case], progress: Progress) -> Judged:
-    """The baselines and HIGHS on every case; the peers, AUTO and the reference on the ``narrow`` ones."""
+    """The baselines and HIGHS on every case; the peers, AUTO, the kernel and the reference on the ``narrow`` ones."""
     here = [one for one in CONTENDERS if runs_here(one)]
     found: Judged = {}
     for case in progress.track(cases, description="suite"):

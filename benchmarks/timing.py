@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from rich.progress import Progress
@@ -18,7 +19,7 @@ from benchmarks.tables import Table, figure, milliseconds, percentile, share
 from server.client import Client, server_process
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import plan_request
-from solver import Engine, Plan, Quality, Rules, plan
+from solver import Engine, Plan, Quality, Rules, available, plan
 
 __all__ = ["GROWTH_ACCOUNTS", "GROWTH_KINDS", "Growth", "growth", "growth_tables", "targets", "time_table"]
 
@@ -31,13 +32,13 @@ FAST = 0.2  # seconds; what takes less is measured three times
 TOO_SLOW = 1.0  # seconds; an engine whose median takes longer is not asked for larger accounts
 
 
-def measure(family: Family, repeats: int) -> tuple[list[float], float]:
-    """Milliseconds of every plan of ``family``, and the share that is proved OPTIMAL."""
+def measure(family: Family, engine: Engine, repeats: int) -> tuple[list[float], float]:
+    """Milliseconds of every plan of ``family`` by ``engine``, and the share that is proved OPTIMAL."""
     times, optimal = [], []
     for portfolio, event in members(family):
         for repeat in range(repeats):
             started = time.perf_counter()
-            answer = plan(portfolio, event, Rules(family.min_trade), Engine.HIGHS)
+            answer = plan(portfolio, event, Rules(family.min_trade), engine)
             if repeat:  # the first is warm-up
                 times.append(1e3 * (time.perf_counter() - started))
         assert isinstance(answer, Plan)
@@ -60,15 +61,16 @@ def wire_overhead(calls: int) -> float:
 
 
 def targets(progress: Progress, families: Sequence[Family] = FAMILIES, repeats: int = REPEATS) -> Table:
-    """Whole plans with HiGHS, and what the wire adds, beside the targets."""
+    """Whole plans with HiGHS and with the kernel, and what the wire adds, beside the targets."""
     rows = []
-    for family in progress.track(families, description="targets"):
-        times, optimal = measure(family, repeats)
+    engines = [engine for engine in (Engine.HIGHS, Engine.KERNEL) if available(engine)]
+    for family, engine in progress.track(list(product(families, engines)), description="targets"):
+        times, optimal = measure(family, engine, repeats)
         cells = (f"{statistics.median(times):.2f}", f"{percentile(times, 99):.2f}", f"{family.target_ms:g}")
-        rows.append((family.name, *cells, f"{optimal:.0%}"))
-    rows.append(("gRPC adds", f"{wire_overhead(WIRE_CALLS):.2f}", "", f"{WIRE_TARGET_MS:g}", ""))
-    columns = ("accounts", "median ms", "p99 ms", "target (median)", "OPTIMAL")
-    note = f"Whole plan() with HIGHS: {len(list(members(families[0])))} accounts each, {repeats - 1} runs of each."
+        rows.append((family.name, engine.value, *cells, f"{optimal:.0%}"))
+    rows.append(("gRPC adds", "", f"{wire_overhead(WIRE_CALLS):.2f}", "", f"{WIRE_TARGET_MS:g}", ""))
+    columns = ("accounts", "engine", "median ms", "p99 ms", "target (median)", "OPTIMAL")
+    note = f"Whole plan(): {len(list(members(families[0])))} accounts each, {repeats - 1} runs of each."
     return Table("Targets", note, columns, tuple(rows))
 
 
