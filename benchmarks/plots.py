@@ -20,11 +20,11 @@ __all__ = ["PICTURES", "draw"]
 
 PICTURES = ("quality.png", "growth.png", "phases.png")
 PALETTE = (
-    *("#1b9e77", "#55a868", "#333333"),
+    *("#1b9e77", "#55a868", "#64b5cd", "#333333"),
     *("#4c72b0", "#c44e52", "#dd8452"),
     *("#8172b3", "#937860", "#da8bc3", "#8c8c8c", "#ccb974"),
 )
-COLOURS = {one.name: colour for one, colour in zip(CONTENDERS, PALETTE, strict=False)}
+COLOURS = {one.name: colour for one, colour in zip(CONTENDERS, PALETTE, strict=True)}
 DASHES = {"ours": "-", "baseline": "--", "peer": ":"}
 STYLES = {one.name: DASHES[one.kind] for one in CONTENDERS}
 PART_COLOURS = {

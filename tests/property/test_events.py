@@ -38,6 +38,7 @@ from tests.property.strategies import securities_of
 from tests.reference.brute_force import brute_force
 
 HEALTHY = list(HealthCheck)
+COMPILED = pytest.mark.skipif(not available(Engine.KERNEL), reason="the extra 'kernel' is not installed")
 
 
 def posed(account: Several) -> tuple[Understood, Problem] | None:
@@ -58,6 +59,7 @@ def kind_of(problem: Problem) -> str:
         (Engine.AUTO, 500, True, False),
         (Engine.HIGHS, 200, True, False),
         (Engine.AUTO, 200, True, True),
+        pytest.param(Engine.KERNEL, 200, True, False, marks=COMPILED),
     ],
 )
 def test_equals_brute_force(engine: Engine, examples: int, ruled: bool, steps: bool) -> None:

@@ -24,6 +24,7 @@ Ruled = tuple[Portfolio, Events, Rules]
 HEALTHY = list(HealthCheck)
 CLAIMED = 1e-6  # relative: what a solver's tolerance may add to its claim
 ASKED = pytest.mark.skipif(not available(Engine.REFERENCE), reason="the extra 'reference' is not installed")
+COMPILED = pytest.mark.skipif(not available(Engine.KERNEL), reason="the extra 'kernel' is not installed")
 Accounts = Callable[[], SearchStrategy[Ruled]]
 
 
@@ -55,6 +56,7 @@ def posed(ruled: Ruled) -> Problem | None:
         pytest.param(stepped_accounts, Engine.REFERENCE, 60, marks=ASKED),
         pytest.param(several_ruled, Engine.REFERENCE, 60, marks=ASKED),
         pytest.param(several_stepped, Engine.REFERENCE, 60, marks=ASKED),
+        pytest.param(ruled_accounts, Engine.KERNEL, 150, marks=COMPILED),
     ],
 )
 def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: int) -> None:
