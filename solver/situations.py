@@ -279,7 +279,8 @@ def _check_steps(understood: Understood) -> None:
     if problem is None or not problem.steps:
         return
     tied = {problem.tree.slice_ids[p] for p in situation.rebalanced if not problem.leaves_cash(p)}
-    stepped = problem.tree.security_ids[min(problem.steps)]
+    first = min(problem.steps)
+    stepped = problem.tree.security_ids[int(problem.nets[first][0]) if first in problem.nets else first]
     told = (
         f"is a rebalance inside a pie that only buys or only sells, while {stepped!r} trades in quantity steps worth "
         "more than a minor unit; together these are not supported yet, so send the rebalance by itself"
