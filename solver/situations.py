@@ -233,7 +233,7 @@ def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, worth: int, sold: se
     for row, name in enumerate(tree.security_ids):
         if name in listed:
             found[row] = _limit(listed[name], rules, worth, code, quantity[name])
-        if name in sold and tree.value[row]:
+        if name in sold:
             found[row] = replace(found.get(row, unlimited(rules.min_trade)), no_buy=("LIQUIDATED",))
     return found
 
