@@ -67,9 +67,8 @@ def _binds(limit: Limits) -> bool:
 def _keep(found: Domain, limit: Limits, kept: int, held: int) -> None:
     """Slices that may not sell hold ``kept``: the rest is a part, however little of the security that leaves."""
     most = min(found.sell_max, held - kept)
-    if limit.steps and limit.steps.coarse:
+    if limit.steps:
         most = limit.steps.amount(limit.steps.within(most))
     found.closes = 0
     found.sell_min, found.sell_max = (found.sell_min, most) if 0 < found.sell_min <= most else (0, 0)
-    if found.flow_max < 0:
-        found.flow_max = max(found.flow_max, -found.sell_max) or found.buy_max
+    found.flow_max = max(found.flow_max, -found.sell_max)

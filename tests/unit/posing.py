@@ -40,7 +40,8 @@ def row(problem: Problem, slice_id: str) -> int:
 
 
 def trades(problem: Problem, of: Mapping[str, int]) -> np.ndarray:
-    return np.array([of.get(slice_id, 0) for slice_id in problem.tree.slice_ids], dtype=np.int64)
+    listed = [of.get(slice_id, 0) for slice_id in problem.tree.slice_ids]
+    return np.array(listed + [0] * len(problem.nets), dtype=np.int64)
 
 
 def moving(problem: Problem) -> list[str]:
