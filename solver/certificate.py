@@ -58,7 +58,7 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     Direction and holding at every leaf; minimum and the caller's limits of every security, by all slices that hold it;
     flow conservation at every pie, with cash left only where the event lets it be left; nothing bought at or below a
     retired slice. One row at a time, in Python's integers, from the tree and the limits; of the arrays that the engines
-    see only ``buy_max`` is read, which has the idle pies.
+    see it reads R_p, ``buy_max``, which has the idle pies, and the smallest order, which bounds the cash left.
     """
     tree = problem.tree
     inside = set(tree.below(problem.event_row))

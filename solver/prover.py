@@ -17,7 +17,7 @@ import numpy as np
 from solver.bound import Branch, Cut, PieTable, Stopped, TreeBound
 from solver.cents import leaf_intervals, marginals, tracking_error, trades_within
 from solver.certificate import allowed_gap
-from solver.lattice import stepped_trades
+from solver.lattice import nearby_trades, stepped_trades, steps_wanted, wanted
 from solver.network import Network
 from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 from solver.rules import Budget
@@ -29,6 +29,8 @@ __all__ = ["Incumbent", "Proof", "incumbent_of", "proof_goal", "prove"]
 MOST = np.iinfo(np.int64).max
 ROUNDS = 10  # cutting planes in one branch before it is split
 ZOOMS = 7  # refinements of one multiplier, each to a fifth of the bracket
+ENOUGH = 0.02  # of what a bound lacks: a round that adds less is the last, and a multiplier is not sought more exactly
+CLOSE = 1e-8  # of the bracket: points nearer to each other make no chord
 GRID = np.concatenate((-(4.0 ** -np.arange(0.0, 9.0)), [0.0], 4.0 ** -np.arange(8.0, -1.0, -1.0)))
 
 
@@ -43,11 +45,12 @@ class Incumbent:
 
 @dataclass(slots=True)
 class Proof:
-    """The least bound of all branches, the branches themselves, and the best plan seen."""
+    """The least bound of all branches, the branches themselves, the best plan seen, and where plans were looked for."""
 
     incumbent: Incumbent
     bound: float = -np.inf
     branches: list[Branch] = field(default_factory=list)
+    tried: set[tuple[int, ...]] = field(default_factory=set)
 
 
 def proof_goal(problem: Problem, error: float) -> float:
@@ -155,15 +158,16 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
             prices = max((prices, eased.prices), key=lambda one: tree.evaluate(multipliers, one))
         for _ in range(ROUNDS):
             bound = tree.evaluate(multipliers, prices)
-            stalled = bound <= best + 0.02 * (proof_goal(problem, proof.incumbent.error) - best)
+            goal = proof_goal(problem, proof.incumbent.error)
+            stalled = bound <= best + ENOUGH * (goal - best)
             best = max(best, bound)
-            if best >= proof_goal(problem, proof.incumbent.error) or not np.isfinite(best):
+            if best >= goal or not np.isfinite(best):
                 break
-            added, split, sides = _relaxed(tree)
+            added, split, sides, chosen = _relaxed(tree, ENOUGH * (goal - best))
             if eased:
                 split = eased.split(tree) or split
                 sides[list(problem.nets)] = eased.sides(tree)
-            _try(problem, sides, proof)
+            _try(problem, sides, chosen, proof)
             if stalled or not added:
                 break
             for p, more in added.items():
@@ -224,9 +228,16 @@ class _Eased:
         return min(found)[2] if found else ()
 
 
-def _try(problem: Problem, sides: Ints, proof: Proof) -> None:
+def _try(problem: Problem, sides: Ints, multipliers: dict[int, float], proof: Proof) -> None:
     """Make a plan of the relaxed solution's choice of leaves, and keep it if it is better."""
-    trades = stepped_trades(problem, sides)
+    trades = None
+    if problem.steps and not problem.nets:  # a net order is no sum of what single leaves want
+        mark = steps_wanted(problem, multipliers)
+        if mark in proof.tried:
+            return
+        proof.tried.add(mark)
+        trades = nearby_trades(problem, multipliers)
+    trades = stepped_trades(problem, sides) if trades is None else trades
     if trades is None:
         return
     found = incumbent_of(problem, trades)
@@ -234,34 +245,35 @@ def _try(problem: Problem, sides: Ints, proof: Proof) -> None:
         proof.incumbent = found
 
 
-def _relaxed(tree: TreeBound) -> tuple[dict[int, list[float]], Split, Ints]:
+def _relaxed(tree: TreeBound, worth: float) -> tuple[dict[int, list[float]], Split, Ints, dict[int, float]]:
     """Behind the bound: every pie's best new multiplier, the cuts of the least decided leaf, who trades which way."""
-    problem = tree.problem
-    event = problem.event_row
+    problem, event = tree.problem, tree.problem.event_row
     bounds = tree.event_bounds()
     k = int(bounds.max(axis=1).argmin())
     received = float(problem.received[event])
     stack = [(event, k, received - problem.spare, received)]
     added: dict[int, list[float]] = {}
+    multipliers: dict[int, float] = {}
     sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
     undecided: list[tuple[float, int, Split]] = []
     while stack:
         p, k, least, most = stack.pop()
-        multiplier, fresh = _best_multiplier(tree, p, k, least, most)
+        multiplier, fresh = _best_multiplier(tree, p, k, least, most, worth)
+        multipliers[p] = multiplier
         if fresh:
             added[p] = [multiplier]
         table = tree.table(p, np.array([multiplier]))
         chosen, inner = _choice(table, k)
         for c in chosen:
             sides[c] = _cheaper_side(tree, c, multiplier)
-            undecided += _between_steps(tree, c, int(sides[c]), _wanted(problem, c, multiplier))
+            undecided += _between_steps(tree, c, int(sides[c]), wanted(problem, c, multiplier))
         for c, count in inner:
             count, flow = tree.nested_flow(c, count, multiplier)
             money = flow + float(problem.received[c])
             stack.append((c, count, money, money))
         undecided += _undecided(table, len(chosen) - len(table.must), tree)
     split = min(undecided)[2] if undecided else ()
-    return added, split, sides
+    return added, split, sides, multipliers
 
 
 def _choice(table: PieTable, k: int) -> tuple[list[int], list[tuple[int, int]]]:
@@ -304,45 +316,40 @@ def _undecided(table: PieTable, k: int, tree: TreeBound) -> list[tuple[float, in
     return found
 
 
-def _between_steps(tree: TreeBound, row: int, side: int, wanted: float) -> list[tuple[float, int, Split]]:
+def _between_steps(tree: TreeBound, row: int, side: int, at: float) -> list[tuple[float, int, Split]]:
     """How little decides between the two amounts in steps around what an order would trade, and the cut there."""
     problem = tree.problem
     if row not in problem.steps or side == CLOSES:
         return []
     steps = problem.steps[row]
     most = max(abs(int(tree.low[row])), abs(int(tree.high[row])))
-    count = steps.within(int(min(max(side * wanted, 0.0), float(most))))
+    count = steps.within(int(min(max(side * at, 0.0), float(most))))
     ends = sorted(side * steps.amount(k) for k in (count, count + 1))
     if not (tree.low[row] <= ends[0] and ends[1] <= tree.high[row] and ends[0] * ends[1] > 0):
         return []
     scale = float(problem.scale[row])
-    apart = abs((ends[0] - wanted) ** 2 - (ends[1] - wanted) ** 2) / scale if scale > 0 else 0.0
+    apart = abs((ends[0] - at) ** 2 - (ends[1] - at) ** 2) / scale if scale > 0 else 0.0
     halves = ((row, int(problem.flow_min[row]), ends[0]), (row, ends[0] + 1, int(problem.flow_max[row])))
     return [(apart, row, halves)]
 
 
-def _wanted(problem: Problem, leaf: int, multiplier: float) -> float:
-    """What the leaf would trade at this multiplier if it could trade anything."""
-    return float(problem.ideal[leaf]) + float(problem.scale[leaf]) * (multiplier / 2.0 - float(problem.slope[leaf]))
-
-
 def _cheaper_side(tree: TreeBound, leaf: int, multiplier: float) -> int:
     """On which side the leaf trades in the relaxed solution: the part of its domain nearest to what it wants."""
-    return _nearest_side(tree, leaf, _wanted(tree.problem, leaf, multiplier), np.inf)
+    return _nearest_side(tree, leaf, wanted(tree.problem, leaf, multiplier), np.inf)
 
 
-def _nearest_side(tree: TreeBound, row: int, wanted: float, nearest: float) -> int:
-    """The side of the order's domain that lies nearer to ``wanted`` than ``nearest``; 0 where none does."""
+def _nearest_side(tree: TreeBound, row: int, at: float, nearest: float) -> int:
+    """The side of the order's domain that lies nearer to ``at`` than ``nearest``; 0 where none does."""
     best = 0
     for side, (least, most) in zip(SIDES, tree.problem.ranges(np.array([row])), strict=True):
         low, high = max(int(least[0]), int(tree.low[row])), min(int(most[0]), int(tree.high[row]))
-        away = max(low - wanted, wanted - high, 0.0)
+        away = max(low - at, at - high, 0.0)
         if low <= high and away < nearest:
             best, nearest = side, away
     return best
 
 
-def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float) -> tuple[float, bool]:
+def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float, worth: float) -> tuple[float, bool]:
     """The λ where min(λ·least, λ·most) + S_k(λ), concave in λ, is greatest, and whether the table lacks it."""
 
     def value(at: Floats, sums: Floats) -> Floats:
@@ -352,12 +359,42 @@ def _best_multiplier(tree: TreeBound, p: int, k: int, least: float, most: float)
     at = table.multipliers
     known = value(at, table.sums[k])
     for _ in range(ZOOMS):
-        j = int(np.argmax(known))
+        j, crossing, ceiling = _ceiling(at, known)
+        if ceiling - known[j] <= max(worth, 1e-12 * max(1.0, abs(float(known[j])))):
+            break
         span = float(at[-1] - at[0]) or 1.0
         left = float(at[j - 1]) if j > 0 else float(at[j]) - 4.0 * span
         right = float(at[j + 1]) if j + 1 < len(at) else float(at[j]) + 4.0 * span
-        at = np.unique(np.append(np.linspace(left, right, 11), at[j]))
+        at = np.unique(np.concatenate((np.linspace(left, right, 11), at[j : j + 1], crossing)))
         known = value(at, tree.table(p, at).sums[k])
     found = float(at[int(np.argmax(known))])
     gain = float(known.max()) - float(value(table.multipliers, table.sums[k]).max())
     return found, gain > 1e-12 * max(1.0, abs(float(known.max())))
+
+
+def _ceiling(at: Floats, known: Floats) -> tuple[int, list[float], float]:
+    """The greatest of a concave function's ``known`` values; where it may be greater still, and how great at most.
+
+    Beside that point no concave function is above the chords before and after, drawn out until they cross the next.
+    """
+    j = int(np.argmax(known))
+    close = CLOSE * float(at[-1] - at[0])  # a shorter chord has the slope of rounding
+    points = [j]
+    for sign in (-1, 1):
+        i = last = j
+        while len(points) < (3 if sign < 0 else 5) and 0 <= (i := i + sign) < len(at):
+            if abs(at[i] - at[last]) >= close:
+                points.append(last := i)
+    points.sort()
+    crossings: list[float] = []
+    ceiling = float(known[j])
+    if len(points) < 5 or points[2] != j or not np.isfinite(known[points]).all():
+        return j, crossings, np.inf
+    x, y = at[points], known[points]
+    slopes = np.diff(y) / np.diff(x)
+    for i, before, after in ((1, slopes[0], slopes[2]), (2, slopes[1], slopes[3])):
+        if before > after:
+            moved = (y[i + 1] - y[i] - after * (x[i + 1] - x[i])) / (before - after)
+            crossings.append(float(np.clip(x[i] + moved, x[i], x[i + 1])))
+            ceiling = max(ceiling, float(y[i] + before * moved))
+    return j, crossings, ceiling

@@ -1,4 +1,4 @@
-"""Every Python block of docs/PROBLEM.md runs, in order and in one namespace, and prints the block that follows it.
+"""Every Python block in docs/ runs, in order and in one namespace a page, and prints the block that follows it.
 
 The table in the README is the one that the prompt prints.
 """
@@ -13,8 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+PAGES = ("PROBLEM.md", "RULES.md")
 BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n*^```\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -22,21 +25,54 @@ def told(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().splitlines()]
 
 
-def test_the_page_says_what_it_prints() -> None:
-    found = BLOCKS.findall((DOCS / "PROBLEM.md").read_text())
-    assert len(found) >= 9
+@pytest.mark.parametrize(("page", "blocks"), [("PROBLEM.md", 1), ("RULES.md", 11)])
+def test_the_page_says_what_it_prints(page: str, blocks: int) -> None:
+    found = BLOCKS.findall((DOCS / page).read_text())
+    assert len(found) >= blocks
     names: dict[str, object] = {"__name__": "docs"}
     for number, (code, output) in enumerate(found, 1):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, f"docs/PROBLEM.md, block {number}", "exec"), names)
+            exec(compile(code, f"docs/{page}, block {number}", "exec"), names)
         assert told(printed.getvalue()) == told(output), f"block {number}"
 
 
-def test_the_page_fits() -> None:
-    lines = (DOCS / "PROBLEM.md").read_text().splitlines()
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_fits(page: str) -> None:
+    lines = (DOCS / page).read_text().splitlines()
     assert len(lines) <= 300
     assert not [line for line in lines if len(line) > 120]
+
+
+def test_links_lead_to_pages_and_headings() -> None:
+    for source in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(DOCS / page for page in PAGES)]:
+        for path, anchor in re.findall(r"\]\(([\w/.]+\.md)(?:#([\w-]+))?\)", source.read_text()):
+            headings = re.findall(r"^#+ (.*)$", (source.parent / path).read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert not anchor or anchor in anchors, (source.name, path, anchor)
+
+
+RULES = [
+    "Minimum trade, and a security's own",
+    "Blocked sides",
+    "Largest position",
+    "Smallest position",
+    "Cash floor",
+    "Deposit threshold",
+    "Several events at once",
+    "Quantities and steps",
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_has_a_formula_and_a_plan(rule: str) -> None:
+    """And the greedy result beside it."""
+    _, section = (DOCS / "RULES.md").read_text().split(f"\n## {rule}\n")
+    section = section.split("\n## ")[0]
+    formula = re.search(r"^    \S.*$", BLOCKS.sub("", section), re.MULTILINE)
+    assert formula or "§1 has the formula" in section
+    assert re.search(r"^optimum  J", section, re.MULTILINE)
+    assert re.search(r"^greedy   J", section, re.MULTILINE)
 
 
 def test_sources_point_to_sections_that_exist() -> None:
