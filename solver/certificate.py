@@ -77,10 +77,10 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     flows, loose = _flows(problem, trades)
     broken += [f"FLOW_NOT_CONSERVED:{tree.slice_ids[p]}" for p in loose]
     for row in inside:
-        if tree.children[row] and problem.mode[row] is Mode.NOTHING and flows[row]:
-            if flows[row] < 0 and problem.situation.rebalanced and problem.leaves_cash(row):
-                continue  # cash left by pies inside it that rebalance
-            broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
+        if tree.children[row] and problem.mode[row] is Mode.NOTHING:
+            passes = problem.situation.rebalanced and problem.leaves_cash(row)  # cash left by pies that rebalance in it
+            if not (-math.inf if passes else 0) <= flows[row] <= 0:
+                broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
     return broken
 
 
@@ -129,7 +129,8 @@ def _must_sell(problem: Problem, rows: list[int]) -> int:
     if limit.most is None or limit.no_sell or not balancing:
         return 0
     held, sellable = sum(tree.value[row] for row in rows), sum(tree.value[row] for row in sellers)
-    if sellable < held:  # the rest is a part of the position: at least an order, and in whole steps
+    if sellable < held:  # a part of the position, which leaves enough of it: at least an order, and in whole steps
+        sellable = min(sellable, held - limit.least)
         sellable = limit.steps.amount(limit.steps.within(sellable)) if limit.steps else sellable
         sellable = 0 if sellable < limit.min_trade else sellable
     return min(sellable, held - limit.most)
@@ -185,8 +186,7 @@ def _given(problem: Problem, p: int, flow: int) -> bool:
     if flow > 0:
         return above in (Mode.BUYING, Mode.REBALANCING) and not _retired(problem, p)
     if above is Mode.NOTHING:
-        below = problem.tree.below(p)
-        leaves = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
+        leaves = problem.leaves[np.isin(problem.leaves, problem.tree.below(p))]
         return flow == 0 or (-flow < max(problem.min_trade, problem.smallest_order(leaves)) and problem.leaves_cash(p))
     return flow == 0 or above in (Mode.SELLING, Mode.REBALANCING)
 
