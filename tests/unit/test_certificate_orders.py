@@ -47,6 +47,7 @@ NETTED = [
     (Rebalance(), Limits(most=170), {"c": -10, "x": 10}, []),
     (Rebalance(), Limits(most=170), {"c": -9, "x": 9}, ["LARGEST_POSITION:a"]),  # a rebalance brings it down
     (Rebalance(), Limits(most=170), {}, ["LARGEST_POSITION:a"]),
+    (Rebalance(), Limits(most=100, least=130), {"a": -50, "x": 50}, ["LARGEST_POSITION:a"]),  # only all of it can go
     (Rebalance(), Limits(most=170, no_sell=("rule",)), {}, []),
     (Deposit(10), Limits(most=170), {"x": 10}, []),  # nothing else does
     (Deposit(10), Limits(most=170), {"c": 10}, ["LARGEST_POSITION:a"]),
