@@ -199,6 +199,17 @@ def test_which_orders_are_sized_by_quantity() -> None:
         assert isinstance(answer, Plan)
         (one,) = answer.orders
         assert (one.by_quantity, one.quantity_nanos) == (by_quantity, 2 * SHARE)
+        assert shares(answer) == {"a": 7 * SHARE if isinstance(event, Deposit) else 3 * SHARE}
+
+
+def test_a_liquidation_sells_the_shares_of_its_slice() -> None:
+    """And the withdrawal two of the four that are left: seven in one order."""
+    kept = TargetChange((ChangedPie("", (TargetSlice("b", 1),)),), "change")
+    answer = plan(priced(10_000, None, 5 * SHARE, 4 * SHARE), (kept, Withdrawal(7, "out")))
+    assert isinstance(answer, Plan)
+    (one,) = answer.orders
+    assert (one.amount, one.quantity_nanos) == (7, 7 * SHARE)
+    assert shares(answer) == {"b": 2 * SHARE}
 
 
 CENT = Steps.of(10_000, 1, 2)  # of nanoshares, where a share is worth a cent
