@@ -13,7 +13,7 @@ from solver.cash import decide_cash
 from solver.cents import tracking_error
 from solver.lattice import nearby_trades, stepped_trades
 from solver.problem import Problem
-from solver.prover import _ceiling
+from solver.relaxation import _ceiling
 from solver.situations import Understood, understand
 from solver.steps import NANOS
 
