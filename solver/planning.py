@@ -127,7 +127,7 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
     if looser:
         stage, found = looser, _found(solve, looser, budget)
     if not found:
-        return Infeasible("OUT_OF_TIME", ())
+        return Infeasible("OUT_OF_TIME" if budget.exhausted else "NO_PLAN_FOUND", ())
     best = min(found, key=lambda o: (o.excess, o.incumbent.error if o.incumbent else np.inf))
     assert best.incumbent is not None
     if len(found) > 1:  # the bound of a tie between cases is the least of theirs; a proof of each is not kept
