@@ -94,11 +94,11 @@ class Book:
         return 0 < abs(flow) < self.m and -flow != self.value[leaf]
 
     def may_go(self, leaf: int, flow: int) -> bool:
-        """Whether ``leaf`` may trade in that direction, and as much."""
+        """Whether ``leaf`` may trade in that direction, and has as much to sell."""
         mode = self.mode[self.tree.parent[leaf]]
         if flow > 0:
-            return self.buy_max[leaf] >= flow and mode is not Mode.SELLING
-        return mode in (Mode.SELLING, Mode.REBALANCING) and -flow <= self.sell_max[leaf]
+            return self.buy_max[leaf] > 0 and mode is not Mode.SELLING
+        return mode in (Mode.SELLING, Mode.REBALANCING) and self.sell_max[leaf] > 0 and -flow <= self.value[leaf]
 
     def placed(self, leaf: int, flow: int) -> int:
         """The order nearest to ``flow`` that ``leaf`` may place and that trades no more; 0 where there is none.
