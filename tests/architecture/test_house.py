@@ -47,6 +47,7 @@ SOLVER_ORDER = [
     "engines.joint",
     "engines.highs",
     "engines.choices",
+    "engines.whole",
     "engines.reference",
     "shares",
     "greedy",
