@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from server.examples import month_end_prices
 from solver import Deposit, Event, Holding, Pie, Portfolio, Reach, Rebalance, Rules, Slice, Withdrawal
 
-__all__ = ["DEPTHS", "FAMILIES", "MINIMUMS", "SHAPES", "SIZES", "Case", "Family", "members", "suite"]
+__all__ = ["DEPTHS", "FAMILIES", "MINIMUMS", "SHAPES", "SIZES", "Case", "Family", "members", "stock", "suite"]
 
 SEEDS = range(12)
 MONTHS = 36  # that a drifted account has drifted
@@ -144,17 +144,18 @@ def _pie(case: Case, rng: random.Random, shape: tuple[int, ...], funded: float, 
         if len(shape) > 1:
             slices.append(Slice(own, weight, _pie(case, rng, shape[1:], share, own)))
         else:
-            worth = round(share * _grown(rng)) if case.drifted else 0
+            worth = round(share * stock(rng)[0]) if case.drifted else 0
             slices.append(Slice(own, weight, Holding(own.upper(), worth)))
     return Pie(tuple(slices))
 
 
-def _grown(rng: random.Random) -> float:
-    """What a dollar became in ``MONTHS`` of some stock's real prices."""
+def stock(rng: random.Random) -> tuple[float, float]:
+    """What a dollar became in ``MONTHS`` of some stock's real prices, and what a share cost then, in dollars."""
     prices = list(month_end_prices().values())
     start = rng.randrange(len(prices) - MONTHS)
     ticker = rng.choice(sorted(prices[0]))
-    return prices[start + MONTHS][ticker] / prices[start][ticker]
+    price = prices[start + MONTHS][ticker]
+    return price / prices[start][ticker], price
 
 
 def suite(shapes: dict[tuple[int, ...], int] = SHAPES) -> Iterator[Case]:

@@ -24,7 +24,7 @@ import numpy as np
 from solver.ideal import Mode
 from solver.problem import Floats, Ints, Problem
 
-__all__ = ["SECONDS", "cvxpy_highs", "cvxpy_scip", "discrete_allocation", "milp_l1", "placed", "slsqp"]
+__all__ = ["SECONDS", "allocated", "cvxpy_highs", "cvxpy_scip", "discrete_allocation", "milp_l1", "placed", "slsqp"]
 
 SECONDS = 2.0  # the most that anybody gets for one plan, ours as well
 CENT = 1e-3  # of a cent: what floating point may take from a whole number
@@ -114,24 +114,31 @@ def milp_l1(problem: Problem) -> Floats | None:
 
 def discrete_allocation(problem: Problem) -> Floats | None:
     """The event's money in units for the slices that the ideal trades; a rebalance, the whole account in cents."""
-    import pandas as pd
-    from pypfopt import DiscreteAllocation
-
     leaves = problem.leaves
     both = problem.situation.mode is Mode.REBALANCING
     wanted = problem.ideal[leaves] + (problem.value[leaves] if both else 0)
     size, unit = np.abs(wanted), 1 if both else max(1, problem.min_trade)
-    names = np.flatnonzero(size > 0)
-    total = float(size.sum())
-    weights = {int(i): float(size[i] / total) for i in names}
-    prices = pd.Series(unit / 100, index=list(weights))
-    units, _ = DiscreteAllocation(weights, prices, total_portfolio_value=total / 100).lp_portfolio(solver="HIGHS")
-    if not units:
+    units = allocated(size, np.full(len(leaves), unit))
+    if not units.any():
         return np.zeros(len(leaves))
-    amounts = np.zeros(len(leaves))
-    amounts[list(units)] = unit * np.array(list(units.values()))
-    amounts[max(units, key=lambda i: units[i])] += round(total) - amounts.sum()
+    amounts = (unit * units).astype(float)
+    amounts[int(np.argmax(units))] += round(float(size.sum())) - amounts.sum()
     return amounts - problem.value[leaves] if both else np.sign(wanted) * amounts
+
+
+def allocated(wanted: Floats, prices: Ints) -> Ints:
+    """PyPortfolioOpt's linear program: how many whole units at ``prices`` come nearest to ``wanted`` (cents)."""
+    import pandas as pd
+    from pypfopt import DiscreteAllocation
+
+    total = float(wanted.sum())
+    names = np.flatnonzero(wanted > 0).tolist()
+    weights = {i: float(wanted[i] / total) for i in names}
+    costs = pd.Series(prices[names] / 100, index=names)
+    units, _ = DiscreteAllocation(weights, costs, total_portfolio_value=total / 100).lp_portfolio(solver="HIGHS")
+    found: Ints = np.zeros(len(wanted), dtype=np.int64)
+    found[list(units)] = list(units.values())
+    return found
 
 
 def slsqp(problem: Problem) -> Floats | None:

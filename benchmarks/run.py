@@ -1,4 +1,7 @@
-"""``make bench``: times beside their targets. ``make bench-full``: the whole suite, kept in RESULTS.md with plots."""
+"""``make bench``: times beside their targets. ``make bench-full``: the whole suite, kept in RESULTS.md with plots.
+
+``make bench-rules``: the caller's rules by size, which replace their own section of RESULTS.md.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,13 @@ from benchmarks.judging import Judged, beaten, run_suite
 from benchmarks.phases import PHASE_CASES, phase_table, phases
 from benchmarks.plots import PICTURES, draw
 from benchmarks.quality import headline, quality_tables
+from benchmarks.rules import Measured, beaten_by_scip, rule_cases, rule_tables, run_rules
 from benchmarks.tables import Table
 from benchmarks.timing import GROWTH_ACCOUNTS, growth, growth_tables, targets, time_table
 from server.requests import plan_request
 
 QUICK_STEP = 9  # one case in so many is enough to see that everything runs
+RULES_TITLE = "# The caller's rules"
 PACKAGES = ("highspy", "numpy", "scipy", "cvxpy", "PySCIPOpt", "pyportfolioopt")
 
 
@@ -34,12 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where a plan marked OPTIMAL was beaten."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="the whole suite, and not only the targets")
+    parser.add_argument("--rules", action="store_true", help="only the caller's rules, by size and event")
     parser.add_argument("--quick", action="store_true", help="a few instances of each, to see that everything runs")
     parser.add_argument("--write", metavar="DIR", type=Path, help="keep tables and plots as DIR/RESULTS.md")
     wanted = parser.parse_args(arguments)
-    console, screen = Console(width=180 if wanted.full else 100), Console(stderr=True)
+    console, screen = Console(width=180 if wanted.full or wanted.rules else 100), Console(stderr=True)
     started = time.monotonic()
     with Progress(console=screen, transient=True) as progress:
+        if wanted.rules and not wanted.full:
+            return _rules_alone(wanted.quick, wanted.write, progress, console, started)
         families, repeats = (FAMILIES[:1], 2) if wanted.quick else (FAMILIES, 5)
         first = targets(progress, families, repeats)
         if not wanted.full:
@@ -55,23 +63,56 @@ def _full(first: Table, quick: bool, folder: Path | None, progress: Progress, co
     sizes, depths, accounts = (SIZES[:2], ((4,), (2, 2)), 1) if quick else (SIZES, DEPTHS, GROWTH_ACCOUNTS)
     grown = growth(progress, sizes, "slices", accounts) + growth(progress, depths, "levels", accounts)
     measured = phases(PHASE_CASES[: 2 if quick else None], progress)
+    ruled = _rules(quick, progress)
     tables = [*quality_tables(judged), limits_table(), time_table(judged), first, phase_table(measured)]
     tables += growth_tables(grown)
+    section = _section(ruled, "make bench-full", started)
     for table in tables:
         table.show(console)
-    minutes = (time.monotonic() - started) / 60
-    head, found = _head(len(cases), minutes), "\n".join(f"- {line}" for line in headline(judged))
+    for table in rule_tables(ruled):
+        table.show(console)
+    head, found = _head("make bench-full", len(cases), started), "\n".join(f"- {line}" for line in headline(judged))
     console.print(head, found, sep="\n")
     if folder:
         draw(judged, grown, measured, folder)
         pictures = "\n".join(f"![{name}]({name})\n" for name in PICTURES)
-        parts = [f"# Results\n\n{head}\n{found}\n\n{pictures}", *(table.markdown() for table in tables)]
+        parts = [f"# Results\n\n{head}\n{found}\n\n{pictures}", *(table.markdown() for table in tables), section]
         (folder / "RESULTS.md").write_text("\n".join(parts))
-    return print_beaten(judged)
+    return max(print_beaten(judged), _print_beaten_by_scip(ruled))
 
 
-def _head(cases: int, minutes: float) -> str:
+def _rules(quick: bool, progress: Progress) -> Measured:
+    return run_rules(list(rule_cases({(4,): 1, (2, 2): 1}))[::QUICK_STEP] if quick else list(rule_cases()), progress)
+
+
+def _rules_alone(quick: bool, folder: Path | None, progress: Progress, console: Console, started: float) -> int:
+    """The rules' tables, and their section of RESULTS.md written anew; what stands before it stays."""
+    ruled = _rules(quick, progress)
+    for table in rule_tables(ruled):
+        table.show(console)
+    if folder:
+        path = folder / "RESULTS.md"
+        before = path.read_text().split(RULES_TITLE)[0].rstrip() if path.exists() else "# Results"
+        path.write_text(before + "\n\n" + _section(ruled, "make bench-rules", started))
+    return _print_beaten_by_scip(ruled)
+
+
+def _section(ruled: Measured, command: str, started: float) -> str:
+    """The last section of RESULTS.md."""
+    tables = "\n".join(table.markdown() for table in rule_tables(ruled))
+    return f"{RULES_TITLE}\n\n{_head(command, len(ruled), started)}\n{tables}"
+
+
+def _print_beaten_by_scip(ruled: Measured) -> int:
+    lost = beaten_by_scip(ruled)
+    for line in lost:
+        print(line, file=sys.stderr)
+    return 1 if lost else 0
+
+
+def _head(command: str, cases: int, started: float) -> str:
     """Machine, date, versions."""
+    minutes = (time.monotonic() - started) / 60
     versions = []
     for package in PACKAGES:
         try:
@@ -80,7 +121,7 @@ def _head(cases: int, minutes: float) -> str:
             versions.append(f"{package} not installed")
     machine = f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(versions)}"
     busy = f"load average {os.getloadavg()[0]:.1f} at the end; over {os.cpu_count()}, times are of a busy machine"
-    return f"`make bench-full` on {date.today()}: {cases} cases in {minutes:.0f} minutes, {busy}.\n{machine}.\n"
+    return f"`{command}` on {date.today()}: {cases} cases in {minutes:.0f} minutes, {busy}.\n{machine}.\n"
 
 
 def _processor() -> str:

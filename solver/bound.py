@@ -46,11 +46,15 @@ def base_cost(problem: Problem) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Orders cut in this sequence, and the multipliers by pie, and prices by net order, that bound what is left."""
+    """Orders cut in this sequence, and the multipliers by pie, and prices by net order, that bound what is left.
+
+    With ``counted``, one multiplier a pie, the bound is that of ``enumeration.py`` in place of the one here.
+    """
 
     path: tuple[Cut, ...]
     multipliers: dict[int, Floats]
     prices: dict[int, float] = field(default_factory=dict)
+    counted: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

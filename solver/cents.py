@@ -10,11 +10,12 @@ nothing improves. This is the only place where a float becomes money.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from solver.engines.highs import continuous
 from solver.network import Network
 from solver.problem import SIDES, Floats, Ints, Problem
 
@@ -82,14 +83,14 @@ def trades_within(problem: Problem, low: Ints, high: Ints) -> Ints | None:
     search = _Search(problem, low.copy(), high.copy())
     if not search.bounded():
         return None
-    search.round_down_the_tree()
     trades = np.zeros_like(search.flows)
     if problem.nets:
-        settled = Network(problem, search.low, search.high).settled(search.flows)
+        settled = search.settled()
         if settled is None:
             return None
         trades[problem.leaves] = settled[problem.leaves]
         return trades
+    search.round_down_the_tree()
     search.exchange()
     trades[problem.leaves] = search.flows[problem.leaves]
     return trades
@@ -146,6 +147,26 @@ class _Search:
             multiplier[p] = float(np.interp(money, curve.totals, curve.multipliers))
             real = self._responses(rows, multiplier[p], curves)
             self.flows[rows] = _rounded(real, money, self.low[rows], self.high[rows])
+
+    def settled(self) -> Ints | None:
+        """The best flows where net orders tie leaves to each other: near HiGHS's for divisible money, then to the cent.
+
+        Where HiGHS fails, the best flows of the tree alone are where the cents begin.
+        """
+        problem = self.problem
+        real, infeasible = continuous(replace(problem, flow_min=self.low, flow_max=self.high))
+        if infeasible:  # a network's sums are met in whole cents wherever they can be met at all
+            return None
+        if real is None:
+            self.round_down_the_tree()
+        else:
+            event = problem.event_row
+            left = float(problem.received[event]) - float(real[problem.children[0]].sum())
+            self.flows[event] = min(max(-round(left), int(self.low[event])), int(self.high[event]))
+            for p, rows in zip(problem.pies, problem.children, strict=True):
+                money = int(self.flows[p]) + int(problem.received[p])
+                self.flows[rows] = _rounded(real[rows], money, self.low[rows], self.high[rows])
+        return Network(problem, self.low, self.high).settled(self.flows)
 
     def _curve(self, rows: np.ndarray, curves: dict[int, _Curve]) -> _Curve:
         """Σ_c y_c(λ) over the slices ``rows``: events where a slope changes, summed up."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from solver.bound import Branch, Cut, TreeBound
 from solver.domains import Limits
+from solver.enumeration import TooMany, enumerated
 from solver.errors import InternalError
 from solver.ideal import Mode
 from solver.modes import retired
@@ -202,7 +203,7 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequenc
     found = measure(problem, trades)
     excess, error = found.retired_excess, found.tracking_error
     held = problem.retired_within(excess)
-    bound = lower_bound(held, branches)
+    bound = lower_bound(held, branches, error)
     least = excess == 0 or excess <= least_excess(problem)
     gap = allowed_gap(found.rounding_slack, error)
     if error - bound > gap and no_cent_improves(held, trades):
@@ -282,20 +283,32 @@ def tracking_error(problem: Problem, flows: Sequence[int]) -> float:
     return math.fsum(terms)
 
 
-def lower_bound(problem: Problem, branches: Sequence[Branch]) -> float:
-    """The least bound of all branches, at least 0 (J ≥ 0 always holds); 0 where they do not cover every case."""
+def lower_bound(problem: Problem, branches: Sequence[Branch], error: float = math.inf) -> float:
+    """The least bound of all branches, at least 0 (J ≥ 0 always holds); 0 where they do not cover every case.
+
+    Bounds that are found by counting sums look for plans of less than ``error`` only, and are no more than that.
+    """
     if not branches or not covers(problem, [branch.path for branch in branches]):
         return 0.0
     bounds = []
     for branch in branches:
-        if set(branch.multipliers) != set(problem.pies) or not all(
-            len(m) and np.isfinite(m).all() for m in branch.multipliers.values()
-        ):
+        ones = np.array([*branch.prices.values(), *branch.counted.values()])
+        if not all(np.isfinite(numbers).all() for numbers in (ones, *branch.multipliers.values())):
             return 0.0
-        if not np.isfinite(list(branch.prices.values())).all():
+        if set(branch.multipliers) != set(problem.pies) or not all(len(m) for m in branch.multipliers.values()):
             return 0.0
-        bounds.append(TreeBound(problem, branch.path).evaluate(branch.multipliers, branch.prices))
+        bounds.append(_bound(problem, branch, error))
     return max(0.0, min(bounds))
+
+
+def _bound(problem: Problem, branch: Branch, error: float) -> float:
+    tree = TreeBound(problem, branch.path)
+    if branch.counted and set(branch.counted) == set(problem.pies) and error < math.inf and not problem.nets:
+        try:
+            return enumerated(problem, tree.low, tree.high, branch.counted, error).bound
+        except TooMany:
+            pass
+    return tree.evaluate(branch.multipliers, branch.prices)
 
 
 def covers(problem: Problem, paths: Sequence[tuple[Cut, ...]]) -> bool:

@@ -1,22 +1,31 @@
-"""From trades in cents to trades in whole steps: rounded, brought back into the sum, and improved a step at a time.
+"""From trades in cents to trades in whole steps, in two ways, both of them heuristics.
 
-A heuristic: what it finds is a plan, and how near that is to the best is for the bound to say. Given the amounts of the
-leaves that trade in coarse steps, all others are made exact again (``cents.py``).
+``stepped_trades`` is told who trades: it rounds, brings the sum back, and improves a step at a time. ``nearby_trades``
+is told the multipliers of a bound, and adds up what costs the leaves little beside them: so it finds combinations of
+many steps that fill what single exchanges can not, where steps are coarse and little may be left. What they find are
+plans, and how near these are to the best is for the bound to say. Given the amounts of the leaves that trade in coarse
+steps, all others are made exact again (``cents.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from solver.cents import exact_trades, leaf_intervals, tracking_error
-from solver.problem import Ints, Problem
+from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 
-__all__ = ["stepped_trades"]
+__all__ = ["nearby_trades", "stepped_trades", "steps_wanted", "wanted"]
 
-MOST_MOVES = 400
+MOST_MOVES = 400  # steps given up or added until the trades sum up
+MOST_BETTER = 20  # improvements after that: what many steps at once improve is for ``nearby_trades``
 NEIGHBOURS = 6  # leaves tried in each direction when two of them exchange a step
+WIDTH = 100  # sums that are kept while the slices of a pie are added up, one after the other
+KEPT = 40  # of a nested pie's sums, those that the pie above sees
+AROUND = 4  # steps looked at on either side of what a leaf wants
+TIGHT = 1e-3  # stands for no width at all
 
 
 def stepped_trades(problem: Problem, sides: Ints, points: Mapping[int, int] | None = None) -> Ints | None:
@@ -42,6 +51,9 @@ class _Descent:
             problem.nets
         )
         self.paths = {row: self._path(row) for row in self.rows}
+        low, high = leaf_intervals(problem, sides)
+        free = [row for row in problem.orders.tolist() if row not in problem.steps]
+        self.others = int(low[free].sum()), int(high[free].sum())
 
     def _path(self, row: int) -> list[int]:
         """The rows that a step of the order moves; of a net order, as if its first leaf made it."""
@@ -77,7 +89,7 @@ class _Descent:
         if trades is None:
             return None
         error = tracking_error(self.problem, self.problem.flows(trades))
-        for _ in range(MOST_MOVES):
+        for _ in range(MOST_BETTER):
             better = self._improved(trades, error)
             if better is None:
                 return trades
@@ -103,9 +115,8 @@ class _Descent:
 
     def _left(self) -> tuple[int, int]:
         """The cash left where all other leaves trade the most, and the least, that they may."""
-        low, high = leaf_intervals(self.problem, self.sides, self.points)
-        received, orders = int(self.problem.received.sum()), self.problem.orders
-        return received - int(high[orders].sum()), received - int(low[orders].sum())
+        left = int(self.problem.received.sum()) - sum(self.points.values())
+        return left - self.others[1], left - self.others[0]
 
     def _short(self, least: int, most: int) -> int:
         """How much more has to be traded for the cash to be what may be left; negative: how much less."""
@@ -166,3 +177,151 @@ class _Descent:
                     return moved, found
             self.points = old
         return None
+
+
+def wanted(problem: Problem, row: int, multiplier: float) -> float:
+    """What ``row`` would trade at this multiplier if it could trade anything."""
+    return float(problem.ideal[row]) + float(problem.scale[row]) * (multiplier / 2.0 - float(problem.slope[row]))
+
+
+def steps_wanted(problem: Problem, multipliers: Mapping[int, float]) -> tuple[int, ...]:
+    """In which step the leaves would like to trade: multipliers that agree in that lead to much the same plans."""
+    asked = [(row, multipliers.get(int(problem.parent[row]))) for row in problem.steps]
+    return tuple(0 if at is None else round(wanted(problem, row, at)) // problem.steps[row].most for row, at in asked)
+
+
+def nearby_trades(problem: Problem, multipliers: Mapping[int, float]) -> Ints | None:
+    """The best trades that keep every step among those near what the leaves want at ``multipliers`` (by pie).
+
+    Every leaf may trade the few amounts that cost it least beside its multiplier, on any side, and the sums of these
+    are built up pie by pie. A pie that is not among ``multipliers`` rests. ``None``: no sum that was kept fits.
+    """
+    event, received = problem.event_row, int(problem.received[problem.event_row])
+    least = received - problem.spare
+    found = _Sums(problem, multipliers).of_pie(event, least, received)
+    order = np.argsort(found.costs, kind="stable")
+    fits = (found.amounts >= least) & (found.amounts <= received)
+    loose = any(row not in problem.steps for row in problem.leaves.tolist())  # these can make other sums fit, too
+    best, error = None, np.inf
+    for i in (order if loose else order[fits[order]])[: NEIGHBOURS if loose else 1].tolist():
+        trades: Ints = np.zeros(len(problem.value), dtype=np.int64)
+        found.write(i, trades)
+        trades[list(problem.pies)] = 0
+        exact = exact_trades(problem, problem.sides(trades), {row: int(trades[row]) for row in problem.steps})
+        if exact is None:
+            continue
+        so_far = tracking_error(problem, problem.flows(exact))
+        if so_far < error:
+            best, error = exact, so_far
+    return best
+
+
+@dataclass(slots=True)
+class _Part:
+    """What a leaf or a pie may trade: ``amounts``, the cheapest first, and what each costs beyond that one.
+
+    To trade d more costs about d²/``width``. Of a pie, ``steps`` says for each of its ``parts`` from which sum of the
+    parts before it, and with which of its amounts, every sum came about.
+    """
+
+    row: int
+    amounts: Ints
+    costs: Floats
+    width: float
+    parts: tuple[_Part, ...] = ()
+    steps: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+
+    @property
+    def coarseness(self) -> int:
+        """How far apart the amounts are at least."""
+        return int(np.diff(np.sort(self.amounts)).min(initial=np.iinfo(np.int64).max))
+
+    def write(self, i: int, trades: Ints) -> None:
+        """What the leaves below trade where the sum is ``amounts[i]``."""
+        if not self.parts:
+            trades[self.row] = self.amounts[i]
+        for part, (before, with_) in zip(reversed(self.parts), reversed(self.steps), strict=True):
+            part.write(int(with_[i]), trades)
+            i = int(before[i])
+
+
+class _Sums:
+    """The sums that the slices of a pie can make, the cheapest of them."""
+
+    def __init__(self, problem: Problem, multipliers: Mapping[int, float]) -> None:
+        self.problem, self.multipliers = problem, multipliers
+        self.children = dict(zip(problem.pies, problem.children, strict=True))
+
+    def of_pie(self, p: int, least: int | None = None, most: int | None = None, soft: float = 0.0) -> _Part:
+        """Sums for ``p`` between ``least`` and ``most``, or around the cheapest if it may be any.
+
+        Slices are added one after the other, coarse ones first, so that fine ones close what is left. A sum is kept by
+        what it costs, and what the slices to come (and the pie itself, ``soft``) will need for the rest.
+        """
+        multiplier = self.multipliers[p]
+        parts = [self._nested(c, multiplier) if c in self.children else self._leaf(c, multiplier)
+                 for c in self.children[p].tolist()]  # fmt: skip
+        parts.sort(key=lambda part: -part.coarseness)
+        rest, width = sum(int(part.amounts[0]) for part in parts), sum(part.width for part in parts)
+        least, most = rest if least is None else least, rest if most is None else most
+        amounts, costs = np.zeros(1, dtype=np.int64), np.zeros(1)
+        steps = []
+        for part in parts:
+            rest, width = rest - int(part.amounts[0]), width - part.width
+            amounts, costs = (amounts[:, None] + part.amounts).ravel(), (costs[:, None] + part.costs).ravel()
+            away = np.maximum(np.maximum(least - rest - amounts, amounts + rest - most), 0).astype(float)
+            kept = np.argsort(costs + away * away / max(width + soft, TIGHT), kind="stable")[:WIDTH]
+            _, first = np.unique(amounts[kept], return_index=True)  # of equal sums the cheapest
+            kept = kept[np.sort(first)]
+            amounts, costs = amounts[kept], costs[kept]
+            steps.append((kept // len(part.amounts), kept % len(part.amounts)))
+        return _Part(p, amounts, costs, sum(part.width for part in parts), tuple(parts), tuple(steps))
+
+    def _nested(self, c: int, multiplier: float) -> _Part:
+        """The flows of a nested pie as the pie above it sees them."""
+        problem, inner, scale = self.problem, self.multipliers.get(c), float(self.problem.scale[c])
+        received = int(problem.received[c])
+        if inner is None:
+            return _Part(c, np.array([-received]), np.zeros(1), 0.0)
+        found = self.of_pie(c, soft=scale)
+        flows = found.amounts - received
+        costs = found.costs + _cost(problem, c, flows) + inner * found.amounts - multiplier * flows
+        fits = np.flatnonzero((flows >= problem.flow_min[c]) & (flows <= problem.flow_max[c]))
+        if not len(fits):  # nothing below it can trade so: what it made of this is refused as a whole
+            fits = np.arange(1)
+        kept = fits[np.argsort(costs[fits], kind="stable")[:KEPT]]
+        before, with_ = found.steps[-1]
+        steps = (*found.steps[:-1], (before[kept], with_[kept]))
+        width = found.width * scale / (found.width + scale) if scale > 0 else found.width
+        return _Part(c, flows[kept], costs[kept] - costs[kept[0]], width, found.parts, steps)
+
+    def _leaf(self, row: int, multiplier: float) -> _Part:
+        """Nothing, where that is allowed, and on every side the amounts around what the leaf wants."""
+        problem = self.problem
+        floor, ceiling = int(problem.flow_min[row]), int(problem.flow_max[row])
+        some = {0} if floor <= 0 <= ceiling else set()
+        for side, (low, high) in zip(SIDES, problem.ranges(np.array([row])), strict=True):
+            least, most = max(int(low[0]), floor), min(int(high[0]), ceiling)
+            if least > most:
+                continue
+            near = round(min(max(wanted(problem, row, multiplier), least), most))
+            if row not in problem.steps or side == CLOSES:
+                some.add(near)
+                continue
+            steps = problem.steps[row]
+            count = steps.within(abs(near))
+            around = (side * steps.amount(k) for k in range(max(1, count - AROUND), count + AROUND + 2))
+            some |= {amount for amount in around if least <= amount <= most}
+        amounts = np.array(sorted(some) or [0], dtype=np.int64)
+        costs = _cost(problem, row, amounts) - multiplier * amounts
+        order = np.argsort(costs, kind="stable")
+        width = float(problem.scale[row]) if len(amounts) > 1 else 0.0
+        return _Part(row, amounts[order], costs[order] - costs[order[0]], width)
+
+
+def _cost(problem: Problem, row: int, amounts: Ints) -> Floats:
+    """h(x) = f(x) − f(0) of the row's own term of J."""
+    scale, x = float(problem.scale[row]), amounts.astype(float)
+    if scale <= 0:
+        return np.zeros(len(amounts))
+    return np.asarray(x * ((x - 2.0 * float(problem.ideal[row])) / scale + 2.0 * float(problem.slope[row])))

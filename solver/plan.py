@@ -159,7 +159,8 @@ class Evidence:
     ``branch`` numbers the branch; ``fixed`` lists, in order, the slices that it makes buy (``+id``), sell (``-id``),
     sell whole where that is no part of selling (``xid``) or rest (``0id``), or trade within (``low..high id``);
     ``multipliers`` are λ of the pie ``slice_id`` when ``trading`` of its free slices trade (−1: any number). The net
-    order of a security in several slices has the id ``securities[…]``, and one multiplier: its price μ.
+    order of a security in several slices has the id ``securities[…]``, and one multiplier: its price μ. ``trading`` is
+    −2 where all sums that could be better were looked at, at this one multiplier.
     """
 
     branch: int

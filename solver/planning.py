@@ -1,12 +1,12 @@
 """The pipeline, readable as a table of contents: one account, its events, the provably nearest realisable trades.
 
 understand   the events, against the portfolio                  situations.py, targets.py, funds.py
-build        the waist: arrays of one tree problem               problem.py, ideal.py
+build        the waist: arrays of one tree problem               building.py, problem.py, ideal.py, netting.py
 round        the ideal; where that is realisable it is optimal   cents.py
 decide       the cash that may be left                           cash.py
 search       who trades, exact cents, evidence                   search.py: engines/highs.py, cents.py, prover.py
 certify      rules in integers, J, the recomputed bound          certificate.py
-report       orders, nodes, reasons, cash                        report.py, reasons.py
+report       orders, nodes, reasons, cash                        report.py, orders.py, reasons.py
 """
 
 from __future__ import annotations

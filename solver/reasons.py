@@ -29,6 +29,7 @@ from __future__ import annotations
 from solver.events import Deposit
 from solver.ideal import Mode
 from solver.modes import retired
+from solver.netting import several
 from solver.plan import Reason, ReasonCode
 from solver.problem import Ints, Problem
 from solver.sentences import Said, Variant, forms
@@ -69,6 +70,7 @@ class _Explainer:
         self.slope = problem.slope.tolist()
         self.scale = problem.scale.tolist()
         self.limits = problem.situation.limits
+        self.shared = several(self.tree)
         steps = {row: limit.steps for row, limit in self.limits.items() if limit.steps}
         self.steps = {row: step for row, step in steps.items() if step.coarse}  # also where one costs too much
         self.understood = understood
@@ -120,9 +122,9 @@ class _Explainer:
         if name == "left":
             return self._left(row)
         if name == "worth":
-            return self.tree.value[row] + self._wanted(row)
+            return sum(self.tree.value[r] + self._wanted(r) for r in self._slices(row))
         if name == "blocked":
-            return ", ".join(limit.no_buy if self._wanted(row) > 0 else limit.no_sell)
+            return ", ".join(limit.no_buy if sum(map(self._wanted, self._slices(row))) > 0 else limit.no_sell)
         if name == "most":
             return limit.most or 0
         if name == "least":
@@ -211,11 +213,12 @@ class _Explainer:
         return Variant.LEFT_BY_MINIMUM if self._minimum(row) else ReasonCode.ROUNDING
 
     def _limited(self, row: int) -> Said | None:
-        """Which limit of its own keeps a leaf half a cent or more from its ideal."""
-        if row not in self.limits:
+        """Which limit of its security keeps a leaf half a cent or more from its ideal."""
+        if row not in self.limits or abs(self._wanted(row) - self.flow[row]) < 0.5:
             return None
-        limit, held = self.limits[row], self.tree.value[row]
-        wanted, trade = self._wanted(row), self.flow[row]
+        limit, slices = self.limits[row], self._slices(row)
+        held = sum(self.tree.value[r] for r in slices)
+        wanted, trade = sum(self._wanted(r) for r in slices), sum(self.flow[r] for r in slices)
         away = wanted - trade
         if abs(away) < 0.5:
             return None
@@ -227,6 +230,10 @@ class _Explainer:
         if 0 < held + wanted < limit.least:
             return ReasonCode.SMALLEST_POSITION
         return None
+
+    def _slices(self, row: int) -> tuple[int, ...]:
+        """All slices that hold the leaf's security."""
+        return self.shared.get(self.tree.security_ids[row], (row,))
 
     def _limited_below(self, row: int) -> bool:
         return any(self._limited(r) for r in self.tree.below(row) if r in self.limits)

@@ -201,6 +201,7 @@ def _evidence(problem: Problem, branches: tuple[Branch, ...]) -> tuple[Evidence,
         for p in sorted(branch.multipliers):
             found.append(Evidence(number, ids[p], -1, tuple(branch.multipliers[p].tolist()), fixed))
         found += [Evidence(number, ids[row], -1, (price,), fixed) for row, price in branch.prices.items()]
+        found += [Evidence(number, ids[p], -2, (one,), fixed) for p, one in sorted(branch.counted.items())]
     return tuple(found)
 
 

@@ -134,10 +134,15 @@ def _proved(problem: Problem, proof: Proof) -> bool:
 
 
 def _proposal(held: Problem, incumbent: Incumbent | None, budget: Budget, nodes: int) -> highs.Proposal:
-    """What HiGHS proposes; of a large tree that has a plan already, its relaxation is enough for the proof to go on."""
+    """What HiGHS proposes.
+
+    Its relaxation is enough for the proof to go on where the tree is large, or trades in steps, and has a plan already:
+    HiGHS branches on steps for seconds where the sums that are left can be counted.
+    """
     if incumbent is None:
         return highs.propose(held, [], budget, nodes)
-    return highs.propose(held, [incumbent.flows], budget, nodes, relaxed=len(held.leaves) > LARGE)
+    relaxed = len(held.leaves) > LARGE or (bool(held.steps) and not held.nets)
+    return highs.propose(held, [incumbent.flows], budget, nodes, relaxed=relaxed)
 
 
 def _improve(outcome: Outcome, problem: Problem, sides: Ints, points: dict[int, int]) -> None:

@@ -22,6 +22,7 @@ from solver.errors import InvalidRequest, Unsupported, Violation
 from solver.events import Deposit, Event, Events, Reach, Rebalance, TargetChange, Withdrawal, listed
 from solver.funds import Funds, funds_of
 from solver.ideal import Mode
+from solver.netting import several
 from solver.plan import Infeasible
 from solver.portfolio import Portfolio
 from solver.problem import Situation
@@ -229,11 +230,12 @@ def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, worth: int, sold: se
     quantity: dict[str, int] = {}
     for row, name in enumerate(tree.security_ids):
         quantity[name] = quantity.get(name, 0) + tree.quantity[row]
+    shared = several(tree)
     found, code = dict[int, Limits](), portfolio.currency_code
     for row, name in enumerate(tree.security_ids):
         if name in listed:
             found[row] = _limit(listed[name], rules, worth, code, quantity[name])
-        if name in sold and tree.value[row]:
+        if name in sold and name in shared:
             found[row] = replace(found.get(row, unlimited(rules.min_trade)), no_buy=("LIQUIDATED",))
     return found
 

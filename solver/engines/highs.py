@@ -27,7 +27,7 @@ from solver.engines.joint import (
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
 
-__all__ = ["Proposal", "least_excess", "propose"]
+__all__ = ["Proposal", "continuous", "least_excess", "propose"]
 
 GAP = 1e-6  # HiGHS's mip_feasibility_tolerance: asking for less than it loops for ever
 _local = threading.local()
@@ -68,6 +68,23 @@ def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: in
     base = resting_cost(problem)
     sides, counted = read_sides(problem, layout, values), read_points(problem, layout, values)
     return Proposal(sides, bound * layout.worth + base, False, _was_stopped(status), counted)
+
+
+def continuous(problem: Problem) -> tuple[Floats | None, bool]:
+    """The flows of least J between ``problem``'s bounds, as if money were divisible and no order had a gap.
+
+    One entry a row, minor units; ``None`` where HiGHS has none to offer. Also whether it claims that there are none.
+    """
+    model, layout = Model(), layout_of(problem)
+    write_quadratic(problem, model, layout)
+    write_conservation(problem, model, layout)
+    status, values, _ = _run(model, Budget(), 0)
+    if values is None:
+        return None, status == highspy.HighsModelStatus.kInfeasible
+    flows = np.zeros(len(problem.value))
+    for row, columns in layout.flow.items():
+        flows[row] = float(values[columns[0]]) * layout.unit
+    return flows, False
 
 
 def least_excess(problem: Problem, budget: Budget, node_limit: int) -> tuple[Ints, Proposal] | None:

@@ -24,7 +24,14 @@ ROWS = {one.name: one for one in CONTENDERS}
 def test_the_whole_suite_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(["--full", "--quick", "--write", str(tmp_path)]) == 0
     written, printed = (tmp_path / "RESULTS.md").read_text(), capsys.readouterr().out
-    for title in ("The best baseline of each case", "Proved OPTIMAL", "Targets", "Phases", "Growth with levels"):
+    for title in (
+        "The best baseline of each case",
+        "Proved OPTIMAL",
+        "Targets",
+        "Phases",
+        "Growth with levels",
+        "Rules: deposits",
+    ):
         assert f"## {title}" in written
         assert title in printed
     for one in CONTENDERS:

@@ -1,0 +1,114 @@
+"""Counting the sums that could be better: whatever the multipliers, it finds the best plan there is, or says nothing."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from solver import Infeasible
+from solver.building import build_problem
+from solver.cash import decide_cash
+from solver.enumeration import TooMany, _Search, enumerated, sharpened
+from solver.problem import Ints, Problem
+from solver.prover import incumbent_of
+from solver.situations import understand
+from tests.property.strategies import stepped_accounts
+
+HEALTHY = list(HealthCheck)
+MOST_PLANS = 20_000
+
+
+def every_plan(problem: Problem, low: Ints, high: Ints) -> list[tuple[float, list[int]]] | None:
+    """J and trades of all plans between ``low`` and ``high``; ``None`` where there are too many to look at."""
+    choices = []
+    for leaf in problem.leaves.tolist():
+        some = [x for x in range(int(low[leaf]), int(high[leaf]) + 1) if x == 0 or _allowed(problem, leaf, x)]
+        choices.append(some)
+    if math.prod(map(len, choices)) > MOST_PLANS:
+        return None
+    found = []
+    for combined in itertools.product(*choices):
+        trades: Ints = np.zeros(len(problem.value), dtype=np.int64)
+        trades[problem.leaves] = combined
+        flows = problem.flows(trades)
+        left = int(problem.received.sum()) - sum(combined)
+        inside = [p for p in problem.pies if p != problem.event_row]
+        bounded = all(low[p] <= flows[p] <= high[p] for p in inside)
+        if bounded and 0 <= left <= problem.spare:
+            found.append((incumbent_of(problem, trades).error, list(combined)))
+    return found
+
+
+def _allowed(problem: Problem, leaf: int, trade: int) -> bool:
+    inside = any(int(least[0]) <= trade <= int(most[0]) for least, most in problem.ranges(np.array([leaf])))
+    return inside and (leaf not in problem.steps or problem.in_steps(leaf, trade))
+
+
+def posed(draw: st.DrawFn) -> Problem | None:
+    understood = understand(*draw(stepped_accounts(most_value=12, most_leaves=4)))
+    if isinstance(understood, Infeasible):
+        return None
+    problem = build_problem(understood.situation)
+    if not len(problem.leaves) or problem.nets:
+        return None
+    return decide_cash(problem).cases[0].retired_within(0)
+
+
+def test_every_sum_that_could_be_better_is_looked_at() -> None:
+    seen = []
+
+    @settings(max_examples=400, deadline=None, suppress_health_check=HEALTHY)
+    @given(st.data())
+    def every_account(data: st.DataObject) -> None:
+        problem = posed(data.draw)
+        if problem is None:
+            return
+        low, high = problem.flow_min.copy(), problem.flow_max.copy()
+        leaf = data.draw(st.sampled_from(problem.leaves.tolist()))
+        if data.draw(st.booleans()):  # a branch
+            low[leaf], high[leaf] = data.draw(st.sampled_from(problem.parts(leaf)))
+        plans = every_plan(problem, low, high)
+        if plans is None:
+            return
+        least = min((error for error, _ in plans), default=math.inf)
+        slope = st.floats(-3.0, 3.0)
+        multipliers = {p: data.draw(slope) for p in problem.pies}
+        if data.draw(st.booleans()):
+            multipliers = sharpened(problem, low, high, multipliers)
+        error = data.draw(st.sampled_from([least, least + 0.5, least - 0.5, 5.0])) if plans else 5.0
+        try:
+            found = enumerated(problem, low, high, multipliers, error)
+        except TooMany:
+            return
+        near = 1e-9 * max(1.0, abs(error), abs(least) if plans else 0.0)
+        assert found.bound <= min(least, error) + near
+        assert found.bound >= min(least, error) - near, "all sums were looked at, so the bound is no less than that"
+        if error > least + near:
+            assert found.trades is not None
+            assert abs(incumbent_of(problem, found.trades).error - least) <= near
+            assert found.trades[problem.leaves].tolist() in [trades for _, trades in plans]
+        seen.append(error > least + near)
+
+    every_account()
+    print(f"\n{len(seen)} looked at, {sum(seen)} with a better plan to find")
+    assert sum(seen) >= 50
+    assert len(seen) - sum(seen) >= 50
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=HEALTHY)
+@given(st.data())
+def test_sharper_multipliers_never_leave_more_regret(data: st.DataObject) -> None:
+    """The sum of the terms' least values only rises, from whatever multipliers."""
+    problem = posed(data.draw)
+    if problem is None:
+        return
+    low, high = problem.flow_min, problem.flow_max
+    multipliers = {p: data.draw(st.floats(-3.0, 3.0)) for p in problem.pies}
+    before, after = (
+        _Search(problem, low, high, one).least for one in (multipliers, sharpened(problem, low, high, multipliers))
+    )
+    assert after >= before
