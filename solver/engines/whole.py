@@ -94,18 +94,17 @@ def _moved(problem: Problem, flows: Ints, low: Ints, high: Ints, shared: list[Sh
         lines, columns, values = zip(*entries, strict=True)
         return csr_array((values, (lines, columns)), shape=shape)
 
-    segments, costs = _segments(problem, flows, low, high)
-    signs = [(row, i, sign) for i, (row, sign, _) in enumerate(segments)]
-    if not signs:
-        return None
-    parts, size = matrix(signs, len(flows), len(signs)), len(flows)
-    below = list(zip(problem.pies, problem.children, strict=True))
-    entries = [(i, c, 1) for i, (_, children) in enumerate(below) for c in children.tolist()]
-    conserved = matrix(entries + [(i, p, -1) for i, (p, _) in enumerate(below)], len(below), size)
-    lacking = [flows[p] + problem.received[p] - flows[children].sum() for p, children in below]
+    size, below = len(flows), list(zip(problem.pies, problem.children, strict=True))
+    lacking = np.array([flows[p] + problem.received[p] - flows[children].sum() for p, children in below])
     ordered = matrix([(i, leaf, 1) for i, one in enumerate(shared) for leaf in one[0].tolist()], len(shared), size)
     sums = ordered @ flows
     room = np.concatenate(([most for _, _, most in shared] - sums, sums - [least for _, least, _ in shared]))
+    segments, costs = _segments(problem, flows, low, high)
+    if not segments:
+        return flows if not lacking.any() and (room >= 0).all() else None
+    parts = matrix([(row, i, sign) for i, (row, sign, _) in enumerate(segments)], size, len(segments))
+    entries = [(i, c, 1) for i, (_, children) in enumerate(below) for c in children.tolist()]
+    conserved = matrix(entries + [(i, p, -1) for i, (p, _) in enumerate(below)], len(below), size)
     done = linprog(
         costs,
         A_eq=conserved @ parts,

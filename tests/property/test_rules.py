@@ -93,7 +93,7 @@ def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: 
     every_account()
     print(f"\n{accounts.__name__}, {engine.value}: {len(seen)} plans, OPTIMAL {sum(seen) / len(seen):.1%}")
     assert len(seen) >= min(100, examples / 2)
-    assert engine is Engine.REFERENCE or sum(seen) >= 0.9 * len(seen)
+    assert engine is Engine.REFERENCE or sum(seen) >= 0.85 * len(seen)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=HEALTHY)
