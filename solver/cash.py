@@ -252,9 +252,11 @@ def _placeable(problem: Problem, window: int) -> tuple[Problem, bool]:
     open_ = problem.orders[problem.buy_max[problem.orders] > 0]
     if not money or bool((problem.buy_max[open_] >= money - window).any()):
         return _loosened(problem, window), True
-    if problem.steps:  # which sums steps make within limits is not decided here: any cash, and no proof
-        return _loosened(problem, money), False
     places = np.flatnonzero(problem.received)
+    if problem.steps:  # the sums that are looked at are there; that no other leaves less is not known
+        sums, _ = reachable([_purchases(problem, c, money) for c in open_.tolist()], money, thinned=True)
+        left = money - max(min(high, money) for low, high in sums if low <= money)
+        return _loosened(problem, max(left, window)), left <= window and len(places) == 1
     ranges = [[(int(problem.buy_min[c]), int(problem.buy_max[c]))] for c in open_]
     sums, exact = reachable(ranges, money)
     most = max(min(high, money) for low, high in sums if low <= money)

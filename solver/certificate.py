@@ -64,12 +64,12 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     tree = problem.tree
     inside = set(tree.below(problem.event_row))
     broken = []
-    for row, trade in enumerate(trades):
+    for row, trade in enumerate(trades[: len(tree.parent)]):  # net orders, behind them, trade by their slices alone
         if type(trade) is not int and not isinstance(trade, np.integer):
             broken.append(f"NOT_AN_INTEGER:{tree.slice_ids[row]}")
         elif trade and (tree.children[row] or row not in inside):
             broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
-        elif trade:
+        else:
             broken += [f"{rule}:{tree.slice_ids[row]}" for rule in _broken_by_leaf(problem, row, int(trade))]
     for rows in _by_security(problem):
         ordered = sum(int(trades[row]) for row in rows)
@@ -78,10 +78,10 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
     flows, loose = _flows(problem, trades)
     broken += [f"FLOW_NOT_CONSERVED:{tree.slice_ids[p]}" for p in loose]
     for row in inside:
-        if tree.children[row] and problem.mode[row] is Mode.NOTHING and flows[row]:
-            if flows[row] < 0 and problem.situation.rebalanced and problem.leaves_cash(row):
-                continue  # cash left by pies inside it that rebalance
-            broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
+        if tree.children[row] and problem.mode[row] is Mode.NOTHING:
+            passes = problem.situation.rebalanced and problem.leaves_cash(row)  # cash left by pies that rebalance in it
+            if not (-math.inf if passes else 0) <= flows[row] <= 0:
+                broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
     return broken
 
 
@@ -122,7 +122,7 @@ def _broken_by_order(problem: Problem, rows: list[int], trade: int) -> Iterator[
 
 
 def _must_sell(problem: Problem, rows: list[int]) -> int:
-    """How much a rebalance has to sell of a security above its largest position, of what may be sold of it."""
+    """How much a rebalance has to sell of a security as long as it is above its largest position."""
     limit, tree = problem.situation.limit(rows[0]), problem.tree
     pies = {row: tree.parent[row] for row in rows if tree.value[row]}
     sellers = {row: p for row, p in pies.items() if problem.mode[p] in (Mode.SELLING, Mode.REBALANCING)}
@@ -130,10 +130,11 @@ def _must_sell(problem: Problem, rows: list[int]) -> int:
     if limit.most is None or limit.no_sell or not balancing:
         return 0
     held, sellable = sum(tree.value[row] for row in rows), sum(tree.value[row] for row in sellers)
-    if sellable < held:  # the rest is a part of the position: at least an order, and in whole steps
+    if sellable < held:  # a part of the position, which leaves enough of it: at least an order, and in whole steps
+        sellable = min(sellable, held - limit.least)
         sellable = limit.steps.amount(limit.steps.within(sellable)) if limit.steps else sellable
         sellable = 0 if sellable < limit.min_trade else sellable
-    return min(sellable, held - limit.most)
+    return sellable
 
 
 def _in_steps(limit: Limits, trade: int) -> bool:
@@ -186,10 +187,9 @@ def _given(problem: Problem, p: int, flow: int) -> bool:
     if flow > 0:
         return above in (Mode.BUYING, Mode.REBALANCING) and not _retired(problem, p)
     if above is Mode.NOTHING:
-        below = problem.tree.below(p)
-        leaves = problem.leaves[(problem.leaves >= below.start) & (problem.leaves < below.stop)]
+        leaves = problem.leaves[np.isin(problem.leaves, problem.tree.below(p))]
         return flow == 0 or (-flow < max(problem.min_trade, problem.smallest_order(leaves)) and problem.leaves_cash(p))
-    return flow == 0 or above in (Mode.SELLING, Mode.REBALANCING)
+    return True  # that nothing is taken where the parent buys is looked at before
 
 
 def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequence[Branch]) -> Findings:

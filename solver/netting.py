@@ -11,6 +11,7 @@ they have, so that S is sold whole only where every slice may sell. Where D_S fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -32,13 +33,12 @@ class Net:
 
 def several(tree: Tree) -> dict[str, tuple[int, ...]]:
     """The leaves of every security that more than one slice holds."""
-    if len(set(tree.security_ids)) + tree.security_ids.count("") - 1 == len(tree.security_ids):
-        return {}
+    often = {name for name, count in Counter(tree.security_ids).items() if name and count > 1}
     rows: dict[str, list[int]] = {}
-    for row, name in enumerate(tree.security_ids):
-        if name:
+    for row, name in enumerate(tree.security_ids) if often else ():
+        if name in often:
             rows.setdefault(name, []).append(row)
-    return {name: tuple(found) for name, found in rows.items() if len(found) > 1}
+    return {name: tuple(found) for name, found in rows.items()}
 
 
 def net_order(
@@ -53,7 +53,7 @@ def net_order(
         return None
     held, sellable = (sum(tree.value[row] for row in rows) for rows in (leaves, sellers))
     balances = bool(sellers) and sellers <= may["balance"]
-    found = domain(limit, held, money, bool(buyers), sellable > 0, balances)
+    found = domain(limit, held, money, bool(buyers), bool(sellers), balances)
     if sellable < held:
         _keep(found, limit, held - sellable, held)
     return Net(tuple(sorted(buyers | sellers)), held, found, limit)
@@ -67,9 +67,8 @@ def _binds(limit: Limits) -> bool:
 def _keep(found: Domain, limit: Limits, kept: int, held: int) -> None:
     """Slices that may not sell hold ``kept``: the rest is a part, however little of the security that leaves."""
     most = min(found.sell_max, held - kept)
-    if limit.steps and limit.steps.coarse:
+    if limit.steps:
         most = limit.steps.amount(limit.steps.within(most))
     found.closes = 0
-    found.sell_min, found.sell_max = (found.sell_min, most) if 0 < found.sell_min <= most else (0, 0)
-    if found.flow_max < 0:
-        found.flow_max = max(found.flow_max, -found.sell_max) or found.buy_max
+    found.sell_min, found.sell_max = (found.sell_min, most) if found.sell_min <= most else (0, 0)
+    found.flow_max = max(found.flow_max, -found.sell_max)

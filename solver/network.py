@@ -36,10 +36,8 @@ class Network:
         below = [node.get(c, node.get(int(problem.order_row[c]), self.outside)) for c in self.rows.tolist()]
         below[len(below) - len(nets) - 1 :] = [self.outside] * (len(nets) + 1)
         tail, head = np.array([node[p] for p in above]), np.array(below)
-        self.sign = np.ones(len(self.rows), dtype=np.int64)
-        self.sign[-1] = -1  # what stays cash: the event's own row has it negative
         self.low, self.high = low[self.rows], high[self.rows]
-        self.low[-1], self.high[-1] = 0, problem.spare
+        self.low[-1], self.high[-1] = 0, problem.spare  # the event's own: what stays cash
         self.net = np.isin(self.rows, nets)
         scale = problem.scale[self.rows]
         felt = scale > 0
@@ -55,9 +53,7 @@ class Network:
 
     def settled(self, flows: Ints) -> Ints | None:
         """The flows of least J, from ``flows`` that obey all bounds but net orders'; ``None`` where there are none."""
-        at = flows[self.rows] * self.sign
-        for row, leaves in self.problem.nets.items():
-            at[np.flatnonzero(self.rows == row)[0]] = flows[leaves].sum()
+        at = self._by_arc(flows)
         step = 1 << int(self._violation(at).max(initial=0)).bit_length()
         cycles = 0
         while step:
@@ -71,15 +67,21 @@ class Network:
         if self._violation(at).any():
             return None
         settled = flows.copy()
-        settled[self.rows] = at * self.sign
+        settled[self.rows[:-1]] = at[:-1]
         return settled
 
     def potentials(self, flows: Ints) -> tuple[dict[int, float], dict[int, float]]:
         """λ by pie and μ by net order, that prove ``flows`` to be of least J."""
-        distance = self._cycle(flows[self.rows] * self.sign, 1)[1]
+        distance = self._cycle(self._by_arc(flows), 1)[1]
         outside = float(distance[self.outside])
         pies = {p: outside - float(distance[self.node[p]]) for p in self.problem.pies}
         return pies, {row: float(distance[self.node[row]]) - outside for row in self.problem.nets}
+
+    def _by_arc(self, flows: Ints) -> Ints:
+        """``flows`` as those of the arcs, from the leaves: the net orders' too, and what they leave as cash."""
+        at: Ints = self.problem.ordered(flows)[self.rows]
+        at[-1] = self.problem.received.sum() - flows[self.problem.leaves].sum()
+        return at
 
     def _violation(self, at: Ints) -> Ints:
         return np.asarray(np.maximum(np.maximum(self.low - at, at - self.high), 0))

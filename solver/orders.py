@@ -151,7 +151,7 @@ def _shared_out(tree: Tree, rows: list[int], trades: Sequence[int], quantity: in
     for row in rows:
         if row not in closed:
             sign = 1 if trades[row] > 0 else -1
-            gained[row] = max(sign * unit.within(abs(trades[row])), -tree.quantity[row]) if trades[row] else 0
+            gained[row] = max(sign * unit.reaching(abs(trades[row])), -tree.quantity[row]) if trades[row] else 0
     rest = quantity - sum(gained.values())
     for row in sorted(rows, key=lambda row: (row in closed, -abs(trades[row]), row)):
         more = max(rest, -tree.quantity[row] - gained[row])

@@ -161,10 +161,12 @@ class Problem:
         return replace(self, flow_max=frozen(np.where(retired, most, self.flow_max)))
 
     def lowest(self) -> Ints:
-        """The least flow of every row that the leaves below it can make."""
+        """The least flow of every row that the leaves below it can make; of the event's pie, that orders can make."""
         lowest = self.flow_min.copy()
         for p, rows in zip(reversed(self.pies), reversed(self.children), strict=True):
             lowest[p] = max(int(lowest[p]), int(lowest[rows].sum() - self.received[p]))
+        ordered = int(self.flow_min[self.orders].sum() - self.received.sum())
+        lowest[self.event_row] = max(int(lowest[self.event_row]), ordered)
         return lowest
 
     def leaves_cash(self, p: int) -> bool:

@@ -136,12 +136,12 @@ def _proved(problem: Problem, proof: Proof) -> bool:
 def _proposal(held: Problem, incumbent: Incumbent | None, budget: Budget, nodes: int) -> highs.Proposal:
     """What HiGHS proposes.
 
-    Its relaxation is enough for the proof to go on where the tree is large, or trades in steps, and has a plan already:
-    HiGHS branches on steps for seconds where the sums that are left can be counted.
+    Its relaxation is enough for the proof to go on where the tree is large, or trades in steps, or has net orders, and
+    there is a plan already: HiGHS branches for seconds where the proof counts sums, or cuts a net order or two.
     """
     if incumbent is None:
         return highs.propose(held, [], budget, nodes)
-    relaxed = len(held.leaves) > LARGE or (bool(held.steps) and not held.nets)
+    relaxed = len(held.leaves) > LARGE or bool(held.steps) != bool(held.nets)  # both at once are hard for the proof
     return highs.propose(held, [incumbent.flows], budget, nodes, relaxed=relaxed)
 
 

@@ -22,7 +22,6 @@ from solver.errors import InvalidRequest, Unsupported, Violation
 from solver.events import Deposit, Event, Events, Reach, Rebalance, TargetChange, Withdrawal, listed
 from solver.funds import Funds, funds_of
 from solver.ideal import Mode
-from solver.netting import several
 from solver.plan import Infeasible
 from solver.portfolio import Portfolio
 from solver.problem import Situation
@@ -230,12 +229,11 @@ def _limits(portfolio: Portfolio, tree: Tree, rules: Rules, worth: int, sold: se
     quantity: dict[str, int] = {}
     for row, name in enumerate(tree.security_ids):
         quantity[name] = quantity.get(name, 0) + tree.quantity[row]
-    shared = several(tree)
     found, code = dict[int, Limits](), portfolio.currency_code
     for row, name in enumerate(tree.security_ids):
         if name in listed:
             found[row] = _limit(listed[name], rules, worth, code, quantity[name])
-        if name in sold and name in shared:
+        if name in sold:
             found[row] = replace(found.get(row, unlimited(rules.min_trade)), no_buy=("LIQUIDATED",))
     return found
 
@@ -281,7 +279,8 @@ def _check_steps(understood: Understood) -> None:
     if problem is None or not problem.steps:
         return
     tied = {problem.tree.slice_ids[p] for p in situation.rebalanced if not problem.leaves_cash(p)}
-    stepped = problem.tree.security_ids[min(problem.steps)]
+    first = min(problem.steps)
+    stepped = problem.tree.security_ids[int(problem.nets[first][0]) if first in problem.nets else first]
     told = (
         f"is a rebalance inside a pie that only buys or only sells, while {stepped!r} trades in quantity steps worth "
         "more than a minor unit; together these are not supported yet, so send the rebalance by itself"

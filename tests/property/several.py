@@ -23,7 +23,7 @@ from solver import (
     check_request,
 )
 from solver.tree import flatten
-from tests.property.strategies import securities_of, stepped, target_changes
+from tests.property.strategies import securities_of, sharing, stepped, target_changes
 
 Several = tuple[Portfolio, tuple[Event, ...], Rules]
 
@@ -84,13 +84,21 @@ def several_events(draw: st.DrawFn, portfolio: Portfolio, m: int) -> tuple[Event
 
 @st.composite
 def several(
-    draw: st.DrawFn, most_value: int = 9, most_leaves: int = 4, ruled: bool = False, steps: bool = False
+    draw: st.DrawFn,
+    most_value: int = 9,
+    most_leaves: int = 4,
+    ruled: bool = False,
+    steps: bool = False,
+    shared: bool = False,
 ) -> Several:
     """An account, events that do not exclude each other, and rules.
 
-    With those of securities where ``ruled``; with prices, and steps of a few cents, where ``steps``.
+    With those of securities where ``ruled``; with prices, and steps of a few cents, where ``steps``; with securities in
+    several slices where ``shared``.
     """
     portfolio = draw(side_by_side(most_value, most_leaves))
+    if shared:
+        portfolio = draw(sharing(portfolio))
     m = draw(st.sampled_from([0, 1, most_value // 4, most_value // 3, most_value // 2, most_value // 2]))
     events = draw(several_events(portfolio, m))
     rules = Rules(m)

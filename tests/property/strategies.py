@@ -167,8 +167,7 @@ def several_accounts(
 ) -> tuple[Portfolio, Event, Rules]:
     """An account with securities in several slices, some of them under rules; with ``steps`` some in whole shares."""
     portfolio, event, m = draw(any_accounts(most_value, most_leaves))
-    names = draw(st.lists(st.sampled_from("PPPQQR"), min_size=most_leaves, max_size=most_leaves))
-    portfolio = replace(portfolio, root=_renamed(portfolio.root, iter(names)))
+    portfolio = draw(sharing(portfolio))
     securities = draw(st.one_of(st.just(()), securities_of(portfolio, most_value)))
     portfolio = replace(portfolio, securities=securities)
     if steps:
@@ -178,13 +177,22 @@ def several_accounts(
     return portfolio, event, Rules(m)
 
 
+@st.composite
+def sharing(draw: st.DrawFn, portfolio: Portfolio) -> Portfolio:
+    """The account with the same few securities in its slices, some of them in several."""
+    leaves = sum(not children for children in flatten(portfolio).children)
+    names = draw(st.lists(st.sampled_from("PPPQQR"), min_size=leaves, max_size=leaves))
+    return replace(portfolio, root=_renamed(portfolio.root, iter(names)))
+
+
 def _renamed(pie: Pie, names: Iterator[str]) -> Pie:
     slices = []
     for child in pie.slices:
         content = child.content
-        nested = isinstance(content, Pie)
-        content = _renamed(content, names) if nested else replace(content, security_id=next(names))
-        slices.append(replace(child, content=content))
+        if isinstance(content, Pie):
+            slices.append(replace(child, content=_renamed(content, names)))
+        else:
+            slices.append(replace(child, content=replace(content, security_id=next(names))))
     return replace(pie, slices=tuple(slices))
 
 

@@ -16,8 +16,8 @@ from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.problem import Problem
 from solver.situations import understand
-from tests.property.strategies import accounts, ruled_accounts, stepped_accounts
-from tests.reference.brute_force import _conserves, _score, domains
+from tests.property.strategies import accounts, ruled_accounts, several_accounts, stepped_accounts
+from tests.reference.brute_force import _conserves, _ordered, _score, amounts, domains, orders
 
 MOST_PLANS = 200_000
 Ruled = tuple[Portfolio, Event, Rules | int]
@@ -33,15 +33,22 @@ def case_of(account: Ruled) -> Problem | None:
 
 
 def best_in_branch(case: Problem, cuts: list[Cut]) -> float | None:
-    """J of the best plan that keeps no more of retired slices than the ideal, with each cut leaf within its cut."""
+    """J of the best plan that keeps no more of retired slices than the ideal, with each cut order within its cut."""
     choices = domains(case)
     rows = case.leaves.tolist()
     for row, low, high in cuts:
-        choice = choices[rows.index(row)]
-        choices[rows.index(row)] = choice[(choice >= low) & (choice <= high)]
+        if row in rows:
+            choice = choices[rows.index(row)]
+            choices[rows.index(row)] = choice[(choice >= low) & (choice <= high)]
     if not 0 < np.prod([float(len(c)) for c in choices]) <= MOST_PLANS:
         return None
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*choices, indexing="ij")], axis=1)
+    for order in orders(case):
+        grid = grid[np.isin(_ordered(case, grid, order), amounts(case, order))]
+    for row, low, high in cuts:
+        if row in case.nets:
+            ordered = grid[:, np.isin(case.leaves, case.nets[row])].sum(axis=1)
+            grid = grid[(ordered >= low) & (ordered <= high)]
     grid = grid[_conserves(case, grid)]
     left = int(case.received.sum()) - grid.sum(axis=1)
     grid = grid[(left >= 0) & (left <= case.spare)]
@@ -73,6 +80,41 @@ def test_never_above_the_best(some: Callable[..., st.SearchStrategy[Ruled]], exa
     every_branch()
     print(f"\n{some.__name__}: {seen} branches")
     assert seen >= examples / 5
+
+
+def several_stepped(most_value: int) -> st.SearchStrategy[Ruled]:
+    return several_accounts(most_value, steps=True)
+
+
+@pytest.mark.parametrize(("some", "examples"), [(several_accounts, 400), (several_stepped, 200)])
+def test_never_above_the_best_with_prices(some: Callable[..., st.SearchStrategy[Ruled]], examples: int) -> None:
+    """Leaves and net orders cut, and any multipliers and prices."""
+    seen = cut = 0
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(some(most_value=8), st.randoms(use_true_random=False))
+    def every_branch(account: Ruled, random: Random) -> None:
+        nonlocal seen, cut
+        case = case_of(account)
+        if case is None or not case.nets:
+            return
+        orders = [random.choice(list(case.nets)), random.choice(case.orders.tolist())]
+        cuts = [(row, *random.choice(case.parts(row))) for row in random.sample(orders, random.choice([1, 2]))]
+        best = best_in_branch(case, cuts)
+        if best is None:
+            return
+        seen += 1
+        cut += any(row in case.nets for row, _, _ in cuts)
+        multipliers = {p: np.array([random.uniform(-8.0, 8.0) for _ in range(3)]) for p in case.pies}
+        prices = {row: random.uniform(-8.0, 8.0) for row in case.nets}
+        tree = TreeBound(case.retired_within(0), cuts)
+        for priced in (prices, {}, dict.fromkeys(prices, 0.0)):
+            bound = tree.evaluate(multipliers, priced)
+            assert bound <= best + 1e-9 * max(1.0, abs(best)), (bound, best, cuts, multipliers, priced)
+
+    every_branch()
+    print(f"\n{some.__name__}: {seen} branches, {cut} with a net order cut")
+    assert cut >= examples / 5
 
 
 def test_a_leaf_that_must_trade_is_seen_from_two_pies_above() -> None:

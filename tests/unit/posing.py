@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from solver import Event, Holding, Pie, Portfolio, Rules, Slice
+from solver import Events, Holding, Pie, Portfolio, Rules, Slice
 from solver.building import build_problem
 from solver.domains import Limits
 from solver.events import ChangedPie, TargetChange, TargetSlice
@@ -16,9 +16,9 @@ from solver.problem import Problem
 from solver.situations import Understood, understand
 
 
-def posed(portfolio: Portfolio, event: Event, m: int = 0, limits: Mapping[str, Limits] | None = None) -> Problem:
-    """The problem of one event; ``limits`` are those of single leaves, by slice id."""
-    understood = understand(portfolio, event, Rules(m))
+def posed(portfolio: Portfolio, events: Events, m: int = 0, limits: Mapping[str, Limits] | None = None) -> Problem:
+    """The problem of one event, or of several; ``limits`` are those of single leaves, by slice id."""
+    understood = understand(portfolio, events, Rules(m))
     assert isinstance(understood, Understood)
     situation = understood.situation
     of_rows = {situation.tree.slice_ids.index(slice_id): limit for slice_id, limit in (limits or {}).items()}
@@ -40,7 +40,8 @@ def row(problem: Problem, slice_id: str) -> int:
 
 
 def trades(problem: Problem, of: Mapping[str, int]) -> np.ndarray:
-    return np.array([of.get(slice_id, 0) for slice_id in problem.tree.slice_ids], dtype=np.int64)
+    listed = [of.get(slice_id, 0) for slice_id in problem.tree.slice_ids]
+    return np.array(listed + [0] * len(problem.nets), dtype=np.int64)
 
 
 def moving(problem: Problem) -> list[str]:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from solver import Deposit, Holding, Pie, Plan, Portfolio, Quality, Rules, Slice, Withdrawal, plan
+from solver import Deposit, Holding, Pie, Plan, Portfolio, Quality, Rules, Security, Slice, Withdrawal, plan
 from solver.bound import Cut
 from solver.building import build_problem
 from solver.certificate import covers
@@ -61,3 +61,19 @@ def test_a_proof_thousands_of_cuts_deep() -> None:
         above = (*above, (leaf, cut + 1, most))
     assert covers(problem, [*paths, above])
     assert not covers(problem, paths)
+
+
+def test_whole_shares_within_largest_positions() -> None:
+    """No leaf has room for all the money, and the sums that steps make leave less than a share: proved all the same."""
+    prices, whole = {"A": 34_00, "B": 25_00}, 10**9
+    rules = tuple(
+        Security(name, 0, 102_00, price_micros=10_000 * p, quantity_step_nanos=whole) for name, p in prices.items()
+    )
+    empty = Pie(tuple(Slice(name.lower(), 50, Holding(name, 0, 0)) for name in prices))
+    answer = plan(Portfolio(empty, securities=rules), Deposit(160_00))
+    assert isinstance(answer, Plan)
+    assert answer.certificate.cash_left < 25_00
+    assert answer.certificate.quality is Quality.OPTIMAL
+    full = plan(Portfolio(empty, securities=rules), Deposit(500_00))
+    assert isinstance(full, Plan)
+    assert full.cash.bought == 3 * 34_00 + 4 * 25_00  # all that may be held

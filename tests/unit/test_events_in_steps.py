@@ -58,3 +58,16 @@ def test_other_events_in_steps_are_planned(events: tuple[Event, ...]) -> None:
         if order.security_id == "A":
             assert order.amount % 50 == 0
             assert order.quantity_nanos == order.amount // 50 * 10**9
+
+
+def test_a_security_of_several_slices_is_named_as_well() -> None:
+    """Where a and c hold the same the steps are those of one order for both."""
+    start = in_shares()
+    p, q = start.root.slices
+    assert isinstance(q.content, Pie)
+    other = Slice("c", 1, Holding("A", 100, 2 * 10**9))
+    q = Slice("q", 1, Pie((other, *q.content.slices[1:])))
+    shared = Portfolio(Pie((p, q)), securities=start.securities)
+    with pytest.raises(Unsupported) as refused:
+        check_request(shared, (Deposit(100, "in"), Rebalance("q", Reach.DEEP, "inner")))
+    assert "'A'" in refused.value.violations[0].description
