@@ -20,7 +20,7 @@ from solver.modes import retired
 from solver.problem import Ints, Problem
 from solver.sums import MIN_INTERVALS, Intervals, reachable
 
-__all__ = ["CashStage", "decide_cash", "sales", "settles"]
+__all__ = ["CashStage", "any_cash", "decide_cash", "sales", "settles"]
 
 MAX_CASES = 16  # sets of idle pies that tie
 
@@ -75,7 +75,7 @@ def _decided(problem: Problem) -> CashStage:
     cases = [problem.leaving_idle(idle, least + beyond) for cash, idle in within if cash == least]
     exact = len(best) < MAX_CASES
     for i, case in enumerate(cases):
-        cases[i], sure = _placeable(case, window)
+        cases[i], sure = _placeable(case, max(0, window - case.idle_cash))
         exact &= sure
     least = min(case.idle_cash for case in cases)
     exact &= not lost
@@ -83,6 +83,22 @@ def _decided(problem: Problem) -> CashStage:
     if rebalanced and at_root_alone:  # what purchases alone can not place may be placed with the help of sales
         return CashStage((replace(original, spare=max(least, window)),), exact)
     return CashStage(tuple(_with_sales(original, case) for case in cases if case.idle_cash == least), exact)
+
+
+def any_cash(problem: Problem) -> CashStage | None:
+    """For where stage 1 asked for what no orders come to: any cash may be left, and J alone decides; no proof.
+
+    Steps that a smallest position leaves a gap in, or one net order for the money of several pies, are not all looked
+    at there. ``None`` where several pies rebalance side by side: each has to keep to its own.
+    """
+    event, mode = problem.event_row, problem.situation.mode
+    if mode is Mode.NOTHING:
+        return None
+    nested = frozenset(row for row in problem.situation.received if row != event)
+    stays = sum(problem.situation.received[row] for row in nested)
+    idle = problem.leaving_idle(nested, stays)
+    sold = -int(problem.flow_min[problem.orders].sum())
+    return CashStage((replace(idle, spare=max(0, int(problem.received[event])) + sold),), False)
 
 
 def _by_purchases(problem: Problem) -> Problem:

@@ -11,6 +11,7 @@ report       orders, nodes, reasons, cash                        report.py, orde
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from solver.bound import Branch
 from solver.building import build_problem
-from solver.cash import CashStage, decide_cash, settles
+from solver.cash import CashStage, any_cash, decide_cash, settles
 from solver.cents import exact_trades, retired_excess
 from solver.certificate import Findings, broken_rules, certify, measure
 from solver.engines.reference import second_opinion
@@ -121,15 +122,22 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
             return rounded
     stage = decide_cash(problem)
     solve = _referred if engine is Engine.REFERENCE else search
-    outcomes = [solve(case, budget) for case in stage.cases]
-    found = [o for o in outcomes if o.incumbent is not None]
+    found = _found(solve, stage, budget)
+    looser = None if found or budget.exhausted else any_cash(problem)
+    if looser:
+        stage, found = looser, _found(solve, looser, budget)
     if not found:
-        return Infeasible("OUT_OF_TIME", ())
+        return Infeasible("OUT_OF_TIME" if budget.exhausted else "NO_PLAN_FOUND", ())
     best = min(found, key=lambda o: (o.excess, o.incumbent.error if o.incumbent else np.inf))
     assert best.incumbent is not None
     if len(found) > 1:  # the bound of a tie between cases is the least of theirs; a proof of each is not kept
         stage = replace(stage, exact=False)
     return _Answer(best, best.incumbent.trades, stage)
+
+
+def _found(solve: Callable[[Problem, Budget], Outcome], stage: CashStage, budget: Budget) -> list[Outcome]:
+    """The cash cases of ``stage`` that have a plan."""
+    return [outcome for case in stage.cases if (outcome := solve(case, budget)).incumbent is not None]
 
 
 def _referred(problem: Problem, budget: Budget) -> Outcome:

@@ -35,7 +35,7 @@ def domains(problem: Problem) -> list[np.ndarray]:
     Of a security in several slices a leaf's own trade only has a direction: what is ordered is looked at as a sum.
     """
     free = build_problem(replace(problem.situation, limits={}, min_trade=0))  # the event's directions, and no rules
-    most = max(0, int(problem.received.sum())) + int(problem.value[problem.leaves].sum())
+    most = max(0, int(problem.received.sum())) + int(free.sell_max[free.leaves].sum())
     alone = {order[0] for order in orders(problem) if len(_slices(problem, order[0])) == 1}
     found = []
     for leaf in problem.leaves.tolist():
@@ -63,7 +63,7 @@ def _slices(problem: Problem, leaf: int) -> list[int]:
 def amounts(problem: Problem, order: tuple[int, ...]) -> np.ndarray:
     """Every amount that the leaves of ``order`` can trade together."""
     free = build_problem(replace(problem.situation, limits={}, min_trade=0))
-    most = max(0, int(problem.received.sum())) + int(problem.value[problem.leaves].sum())
+    most = max(0, int(problem.received.sum())) + int(free.sell_max[free.leaves].sum())
     lowest = -sum(int(problem.value[leaf]) for leaf in order if free.sell_max[leaf])
     highest = most if any(free.buy_max[leaf] and problem.buy_max[leaf] for leaf in order) else 0
     return np.array([x for x in range(lowest, highest + 1) if _allowed(problem, order, x)], dtype=np.int64)
