@@ -8,6 +8,7 @@ prices, in whole shares of those stocks. Every rule is set so that it binds wher
     largest position        one slice in three, at nine tenths of its ideal value (a withdrawal never feels it)
     smallest position       one slice in three, at eleven tenths of its ideal value
     whole shares            every security; then the same with the account's minimum of $25
+    several slices          each security in one slice or in two, under a minimum that binds the sum
     cash floor + threshold  a hundredth of the account stays cash, a deposit is above the threshold (J is 0 under both)
     several events          a deposit with a withdrawal or a rebalance, in trees with a nested pie's rebalance, under a
                             minimum that binds
@@ -63,6 +64,7 @@ RULES = (
     "smallest position",
     "whole shares",
     "whole shares + $25 minimum",
+    "several slices",
     "cash floor + threshold",
     "several events",
 )
@@ -105,6 +107,8 @@ class RuleCase:
         portfolio = Portfolio(_unpriced(portfolio.root))
         if self.rule == "cash floor + threshold":
             return replace(portfolio, cash=round(worth * 0.02)), events, Rules(0, round(worth * 0.01), 25_00)
+        if self.rule == "several slices":
+            return Portfolio(_pooled(portfolio.root, iter(range(leaves)), leaves * 3 // 5)), events, Rules(binding)
         if self.rule == "several events":
             return portfolio, events, Rules(binding)
         return replace(portfolio, securities=self._securities(portfolio, events, rules, binding)), events, rules
@@ -171,6 +175,19 @@ def _unpriced(pie: Pie) -> Pie:
     contents = (c.content for c in pie.slices)
     plain = [_unpriced(c) if isinstance(c, Pie) else replace(c, quantity_nanos=None) for c in contents]
     return Pie(tuple(replace(c, content=content) for c, content in zip(pie.slices, plain, strict=True)))
+
+
+def _pooled(pie: Pie, numbers: Iterator[int], securities: int) -> Pie:
+    """The same slices with so many securities in them, the later ones holding again what the first ones hold."""
+    slices = []
+    for child in pie.slices:
+        content = child.content
+        if isinstance(content, Pie):
+            content = _pooled(content, numbers, securities)
+        else:
+            content = replace(content, security_id=f"S{next(numbers) % securities}")
+        slices.append(replace(child, content=content))
+    return Pie(tuple(slices))
 
 
 def rule_cases(shapes: dict[tuple[int, ...], int] | None = None) -> Iterator[RuleCase]:
