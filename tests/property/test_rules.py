@@ -93,7 +93,7 @@ def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: 
     every_account()
     print(f"\n{accounts.__name__}, {engine.value}: {len(seen)} plans, OPTIMAL {sum(seen) / len(seen):.1%}")
     assert len(seen) >= min(100, examples / 2)
-    proved = 0.75 if accounts in (several_accounts, shared_stepped) else 0.9  # shared securities: 82 to 94 % so far
+    proved = 0.6 if accounts in (several_accounts, shared_stepped) else 0.9  # of shared ones a run had 77 to 95 %
     assert engine is Engine.REFERENCE or sum(seen) >= proved * len(seen)
 
 
