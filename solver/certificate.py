@@ -303,7 +303,7 @@ def lower_bound(problem: Problem, branches: Sequence[Branch], error: float = mat
 
 def _bound(problem: Problem, branch: Branch, error: float) -> float:
     tree = TreeBound(problem, branch.path)
-    if branch.counted and set(branch.counted) == set(problem.pies) and error < math.inf and not problem.nets:
+    if branch.counted and set(branch.counted) == set(problem.pies) and error < math.inf:
         try:
             return enumerated(problem, tree.low, tree.high, branch.counted, error).bound
         except TooMany:

@@ -10,7 +10,9 @@
                  not come out even, each pie makes do with its money, and gives orders up until the sum is met
 
 Orders that a rule of a single security forbids are made as much smaller as it asks (what is above the largest position,
-what would leave less than the smallest, what is no whole step), or dropped: nothing else is done for them.
+what would leave less than the smallest, what is no whole step), or dropped: nothing else is done for them. Every slice
+is treated by itself. Where several hold one security, their net order is then cut or dropped likewise, its largest part
+first; if money that it no longer raises was spent already, none of these slices trades, and all is shared again.
 
 A rebalance by TOGETHER or SEQUENTIAL sells first; what was sold and the cash held are then shared by the buys. No
 baseline knows J, searches, or moves R_p to another pie, and none spends more than there is. REFILL is meant to be hard
@@ -69,16 +71,10 @@ def greedy(problem: Problem, rule: GreedyRule) -> Baseline:
     """Trade ``problem``, as ``build_problem`` made it, by ``rule``: deterministic, ties to the earlier listed."""
     book, mode = Book.of(problem), problem.situation.mode
     wanted = shared(book, in_sequence if rule is GreedyRule.SEQUENTIAL else together)
-    even = _refilled(book) if rule is GreedyRule.REFILL and not problem.situation.rebalanced else None
-    if even is not None:
-        flows = even
-    elif mode is Mode.REBALANCING or problem.situation.rebalanced:
-        flows = _rebalanced(book, rule, wanted)
-    elif rule is not GreedyRule.REFILL:
-        flows = wanted
-    else:
-        flows = _bought(book) if mode is Mode.BUYING else _sold(book)
-    flows = _placed(book, flows)
+    flows, cut = _netted(book, _placed(book, _laid_out(problem, book, rule, wanted)))
+    while cut and _overspent(book, flows):
+        book = book.without(cut)
+        flows, cut = _netted(book, _placed(book, _laid_out(problem, book, rule, wanted)))
     trades = np.zeros(len(book.value), dtype=np.int64)
     trades[book.leaves] = [flows[leaf] for leaf in book.leaves]
     trades.setflags(write=False)
@@ -88,12 +84,47 @@ def greedy(problem: Problem, rule: GreedyRule) -> Baseline:
     return Baseline(trades, killed, max(0, short))
 
 
+def _laid_out(problem: Problem, book: Book, rule: GreedyRule, wanted: list[int]) -> list[int]:
+    """What the leaves trade by ``rule``, before orders are cut or dropped; ``wanted`` is its first try."""
+    mode = problem.situation.mode
+    even = _refilled(book) if rule is GreedyRule.REFILL and not problem.situation.rebalanced else None
+    if even is not None:
+        return even
+    if mode is Mode.REBALANCING or problem.situation.rebalanced:
+        return _rebalanced(book, rule, wanted)
+    if rule is not GreedyRule.REFILL:
+        return wanted
+    return _bought(book) if mode is Mode.BUYING else _sold(book)
+
+
 def _placed(book: Book, flows: list[int]) -> list[int]:
     """The leaves' ``flows`` without what the rules forbid: the minimum, and those of single securities."""
     kept = [0] * len(flows)
     for leaf in book.leaves:
         kept[leaf] = book.placed(leaf, flows[leaf])
     return kept
+
+
+def _netted(book: Book, flows: list[int]) -> tuple[list[int], set[int]]:
+    """``flows`` with every net order one that may be placed, and the leaves of those that sell less than they did."""
+    flows, cut = flows.copy(), set[int]()
+    for row, leaves in book.nets.items():
+        ordered = sum([flows[leaf] for leaf in leaves])
+        beyond = ordered - book.placed(row, ordered)
+        if beyond < 0:
+            cut |= set(leaves)
+        for leaf in sorted(leaves, key=lambda leaf: -abs(flows[leaf])):
+            if beyond and flows[leaf] * ordered >= 0:  # none turns round; to raise a withdrawal some sell more
+                least = 0 if ordered > 0 else -book.sell_max[leaf]
+                kept = min(max(flows[leaf] - beyond, least), max(0, flows[leaf]))
+                flows[leaf], beyond = kept, beyond - (flows[leaf] - kept)
+    return flows, cut
+
+
+def _overspent(book: Book, flows: list[int]) -> bool:
+    """Whether more is bought than came in and is sold."""
+    bought, sold = (book.total([max(0, sign * flow) for flow in flows]) for sign in (1, -1))
+    return bought > max(0, sum(book.received) + sold)
 
 
 def _refilled(book: Book) -> list[int] | None:

@@ -17,7 +17,7 @@ import numpy as np
 from solver.bound import Branch, Cut, Stopped, TreeBound
 from solver.cents import leaf_intervals, marginals, tracking_error
 from solver.certificate import allowed_gap
-from solver.enumeration import TooMany, enumerated, sharpened
+from solver.enumeration import Decided, TooMany, decided, enumerated, sharpened
 from solver.lattice import nearby_trades, stepped_trades, steps_wanted
 from solver.network import Network
 from solver.problem import Floats, Ints, Problem
@@ -84,7 +84,7 @@ def prove(problem: Problem, incumbent: Incumbent, budget: Budget, max_branches: 
             break
         halves = []
         for cut in split:
-            child = Branch((*branch.path, cut), branch.multipliers, branch.prices)
+            child = Branch((*branch.path, cut), branch.multipliers, branch.prices, branch.counted)
             halves.append(_tighten(problem, child, proof, budget))
         if budget.exhausted:  # bounded halfway, they say less than the branch that they split
             break
@@ -148,7 +148,13 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
     tree = TreeBound(problem, branch.path, lambda: budget.exhausted)
     best, split, prices = -np.inf, Split(), branch.prices
     with contextlib.suppress(Stopped):
-        eased = Eased.of(tree)
+        eased = None if branch.counted else Eased.of(tree)
+        known = branch.counted or (eased.multipliers if eased else {})
+        if problem.nets and known:
+            whole, cuts = _decide(tree, known, proof)
+            if cuts or whole.bound >= proof_goal(problem, proof.incumbent.error):
+                return whole.bound, Branch(branch.path, multipliers, prices, whole.multipliers), cuts
+        eased = eased or Eased.of(tree)
         if eased:
             for p, fresh in eased.multipliers.items():
                 multipliers[p] = np.unique(np.append(multipliers[p], fresh))
@@ -175,6 +181,18 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
             for p, more in behind.added.items():
                 multipliers[p] = np.unique(np.append(multipliers[p], more))
     return best, Branch(branch.path, multipliers, prices), split
+
+
+def _decide(tree: TreeBound, multipliers: dict[int, float], proof: Proof) -> tuple[Decided, Split]:
+    """The branch's bound where net orders are decided as a whole, and the parts of the order that is least decided."""
+    problem, error = tree.problem, proof.incumbent.error
+    found = decided(problem, tree.low, tree.high, multipliers, error)
+    sides = problem.sides(proof.incumbent.trades)
+    for row, side in found.sides.items():
+        sides[row] = side
+    _try(problem, sides, found.multipliers, proof)
+    open_ = [(regret, row) for row, regret in found.regrets.items() if regret <= error - found.bound]
+    return found, tuple((min(open_)[1], low, high) for low, high in problem.parts(min(open_)[1])) if open_ else ()
 
 
 def _count(tree: TreeBound, multipliers: dict[int, float], proof: Proof) -> float | None:

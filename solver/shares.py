@@ -14,7 +14,7 @@ Source: PROBLEM.md §1, "most underweight first" and its two readings.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -42,7 +42,7 @@ class Book:
     """A problem's data in Python's integers, by row; ``leaves`` are the holdings of pies that have money to split.
 
     ``sell_max`` is all that may be sold, also where only all at once may. ``parts`` and ``least`` are the most of a
-    part and the least order by side (buys, sells), ``steps`` those of the leaves that trade in whole ones.
+    part and the least order by side (buys, sells), ``steps`` those of the orders that trade in whole ones.
     """
 
     tree: Tree
@@ -59,6 +59,7 @@ class Book:
     parts: tuple[list[int], list[int]]
     least: tuple[list[int], list[int]]
     steps: Mapping[int, Steps]
+    nets: Mapping[int, list[int]]  # the leaves of securities held in several slices, by the row of their net order
 
     @staticmethod
     def of(problem: Problem) -> Book:
@@ -73,7 +74,18 @@ class Book:
         parts, least = (buy_max, problem.sell_max.tolist()), (problem.buy_min.tolist(), problem.sell_min.tolist())
         return Book(
             tree, at, m, pies, problem.mode, leaves, value, received, buy_max, sell_max, retired, parts, least,
-            problem.steps,
+            problem.steps, {row: rows.tolist() for row, rows in problem.nets.items()},
+        )  # fmt: skip
+
+    def without(self, leaves: set[int]) -> Book:
+        """The same book where ``leaves`` may not trade."""
+
+        def shut(by_row: list[int]) -> list[int]:
+            return [0 if row in leaves else most for row, most in enumerate(by_row)]
+
+        return replace(
+            self, buy_max=shut(self.buy_max), sell_max=shut(self.sell_max),
+            parts=(shut(self.parts[0]), shut(self.parts[1])),
         )  # fmt: skip
 
     def total(self, by_row: Sequence[int]) -> int:
@@ -94,11 +106,11 @@ class Book:
         return 0 < abs(flow) < self.m and -flow != self.value[leaf]
 
     def may_go(self, leaf: int, flow: int) -> bool:
-        """Whether ``leaf`` may trade in that direction, and as much."""
+        """Whether ``leaf`` may trade in that direction, and has as much to sell."""
         mode = self.mode[self.tree.parent[leaf]]
         if flow > 0:
-            return self.buy_max[leaf] >= flow and mode is not Mode.SELLING
-        return mode in (Mode.SELLING, Mode.REBALANCING) and -flow <= self.sell_max[leaf]
+            return self.buy_max[leaf] > 0 and mode is not Mode.SELLING
+        return mode in (Mode.SELLING, Mode.REBALANCING) and self.sell_max[leaf] > 0 and -flow <= self.value[leaf]
 
     def placed(self, leaf: int, flow: int) -> int:
         """The order nearest to ``flow`` that ``leaf`` may place and that trades no more; 0 where there is none.

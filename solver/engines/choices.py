@@ -1,13 +1,17 @@
-"""What the caller's rules let each leaf do, said a second time: for the reference, which shares no domain with HiGHS.
+"""What the caller's rules let each order do, said a second time: for the reference, which shares no domain with HiGHS.
 
-From the limits of the securities alone; the waist says only which way the event lets a leaf go, and with what money.
+From the tree's security ids and the limits alone; the waist says only which way the event lets a leaf go, and with what
+money. An order is a leaf's, or where several slices of the account hold its security, one of all its leaves that may
+trade: then a leaf's own trade has no rule but its direction, and the limits bind the sum.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.domains import Limits
 from solver.ideal import Mode
@@ -15,44 +19,62 @@ from solver.problem import Ints, Problem
 
 __all__ = ["Choices"]
 
+Way = tuple[int, int]  # least and most; (0, 0) where it is closed
+
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the leaves may do: a row a way (buy, sell a part, sell all), a column a leaf; minor units.
+    """What the orders may be: a row a way (buy, sell a part, sell all), a column an order; minor units.
 
-    ``most`` is 0 where a way is closed. ``low`` ≤ y ≤ ``high`` holds besides, and without ``gaps`` says it all.
-    ``stepped`` are the columns of the leaves in coarse steps, each worth ``worth`` = (n, d), n/d minor units;
+    The first columns are the orders of the leaves ``alone``, then come the ``shared`` ones, each with its leaves.
+    ``most`` is 0 where a way is closed. ``low`` ≤ X ≤ ``high`` holds besides, and without ``gaps`` says it all; by the
+    direction of a shared order's leaves alone ``falls`` ≤ y ≤ ``rises``, one entry a row of the tree.
+    ``stepped`` are the columns of the orders in coarse steps, each worth ``worth`` = (n, d), n/d minor units;
     ``held`` is how many of them a part may be.
     """
 
+    alone: NDArray[np.intp]
+    shared: list[NDArray[np.intp]]
     least: Ints
     most: Ints
     low: Ints
     high: Ints
+    falls: Ints
+    rises: Ints
     stepped: list[int]
     worth: list[tuple[int, int]]
     held: list[int]
 
     @staticmethod
     def of(problem: Problem) -> Choices:
-        """The rules of every leaf; the waist says only which way the event lets it go."""
-        leaves, mode = problem.leaves.tolist(), [problem.mode[p] for p in problem.parent[problem.leaves]]
-        limits, value = [problem.situation.limit(leaf) for leaf in leaves], problem.value[problem.leaves].tolist()
-        falls = [one in (Mode.SELLING, Mode.REBALANCING) for one in mode]
-        money = max(0, int(problem.received.sum())) + sum(v for v, sells in zip(value, falls, strict=True) if sells)
-        rises = (problem.buy_max[problem.leaves] > 0).tolist()
-        found = [_ways(*one, money) for one in zip(limits, value, rises, falls, strict=True)]
-        least, most = np.array(found, dtype=np.int64).reshape(-1, 3, 2).T
-        high = most[0].copy()
-        for i, (limit, held) in enumerate(zip(limits, value, strict=True)):
-            frees = mode[i] is Mode.REBALANCING and problem.leaves_cash(int(problem.parent[leaves[i]]))
-            if limit.most is not None and held > limit.most and frees and not limit.no_sell:
-                high[i] = limit.most - held  # above its largest position: that has to go
+        """The rules of every order; the waist says only which way the event lets its leaves go."""
+        tree, leaves = problem.tree, problem.leaves.tolist()
+        falls, rises = np.zeros((2, len(tree.parent)), dtype=np.int64)
+        for leaf in leaves:
+            if problem.mode[tree.parent[leaf]] in (Mode.SELLING, Mode.REBALANCING):
+                falls[leaf] = -tree.value[leaf]
+        money = max(0, int(problem.received.sum())) - int(falls.sum())
+        rises[leaves] = np.where(problem.buy_max[leaves] > 0, money, 0)
+        slices = _by_security(tree.security_ids, range(len(tree.parent)))
+        trading = _by_security(tree.security_ids, leaves)
+        alone = [rows for name, rows in trading.items() if len(slices[name]) == 1]
+        shared = [rows for name, rows in trading.items() if len(slices[name]) > 1]
+        found, limits = [], []
+        for rows in alone + shared:
+            everywhere = slices[tree.security_ids[rows[0]]]
+            limits.append(problem.situation.limit(everywhere[0]))
+            held, sold = sum(tree.value[row] for row in everywhere), -int(falls[rows].sum())
+            ways = _ways(limits[-1], held, sold, int(rises[rows].max()))
+            found.append([*ways, (-max(most for _, most in ways[1:]), _highest(problem, rows, limits[-1], held, ways))])
+        least, most = np.array(found, dtype=np.int64).reshape(-1, 4, 2).T
         steps = {i: limit.steps for i, limit in enumerate(limits) if limit.steps and limit.steps.coarse}
-        worth = [(one.numerator, one.denominator) for one in steps.values()]
         return Choices(
-            least, most, -most[1:].max(axis=0), high, list(steps), worth, [limits[i].whole_steps for i in steps]
-        )
+            np.array([leaf for rows in alone for leaf in rows], dtype=np.intp),
+            [np.array(rows, dtype=np.intp) for rows in shared],
+            least[:3], most[:3], least[3], most[3], falls, rises,
+            list(steps), [(one.numerator, one.denominator) for one in steps.values()],
+            [limits[i].whole_steps for i in steps],
+        )  # fmt: skip
 
     @property
     def typical(self) -> float:
@@ -62,25 +84,48 @@ class Choices:
 
     @property
     def gaps(self) -> bool:
-        """Whether some leaf's trades are not one interval around, or next to, 0."""
+        """Whether some order is not one interval around, or next to, 0."""
         return bool(self.stepped) or bool(((self.least > 1) & (self.most > 0)).any())
 
 
-def _ways(limit: Limits, held: int, rises: bool, falls: bool, money: int) -> list[tuple[int, int]]:
+def _by_security(names: Sequence[str], rows: Sequence[int]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        if names[row]:
+            found.setdefault(names[row], []).append(row)
+    return found
+
+
+def _ways(limit: Limits, held: int, sold: int, money: int) -> list[Way]:
     """(least, most) of a buy, of the sale of a part, and of the sale of all that is held; (0, 0) where ruled out.
 
     An order is at least the minimum, but for a sale of all; what is held afterwards is nothing, or at least the
     smallest position, and no more than the largest where it was bought. A part of a priced security is worth a number
     of its steps, not all of them; where a step is a cent or less, that says nothing unless value and quantity differ.
+    Of ``held`` no more than ``sold`` lies where the event sells: if that is not all, only a part can go.
     """
     m, steps = max(1, limit.min_trade), limit.steps
     room = money if limit.most is None else min(money, limit.most - held)
-    part = held - limit.least
+    part = min(held - limit.least, sold)
     if steps:
-        sold = limit.whole_steps * steps.numerator // steps.denominator
-        part = min(part, sold) if steps.coarse or sold < held - 1 else part
-    buy, whole = (max(m, limit.least - held), room), part == held >= m and not (steps and steps.coarse)
-    sale, close = (m, part), (0, 0) if whole else (held, held)
-    rises, falls = rises and not limit.no_buy, falls and held > 0 and not limit.no_sell
+        most = limit.whole_steps * steps.numerator // steps.denominator
+        part = min(part, most) if steps.coarse or most < held - 1 else part
+        if steps.coarse:  # the most whole steps that are worth no more
+            count = ((part + 1) * steps.denominator - 1) // steps.numerator
+            part = count * steps.numerator // steps.denominator
+    whole = part == held >= m and not (steps and steps.coarse)
+    buy, sale = (max(m, limit.least - held), room), (m, part)
+    close = (0, 0) if whole or sold < held else (held, held)
+    rises, falls = money > 0 and not limit.no_buy, sold > 0 and not limit.no_sell
     ways = [buy if rises else (0, 0), sale if falls else (0, 0), close if falls else (0, 0)]
     return [(least, most) if least <= most else (0, 0) for least, most in ways]
+
+
+def _highest(problem: Problem, rows: list[int], limit: Limits, held: int, ways: list[Way]) -> int:
+    """The most of an order: what is above its largest position has to go, if pies that rebalance alone may sell it."""
+    pies = {problem.tree.parent[row] for row in rows if problem.tree.value[row]}
+    pies = {p for p in pies if problem.mode[p] in (Mode.SELLING, Mode.REBALANCING)}
+    frees = bool(pies) and all(problem.mode[p] is Mode.REBALANCING and problem.leaves_cash(p) for p in pies)
+    if limit.most is None or held <= limit.most or not frees or limit.no_sell:
+        return ways[0][1]
+    return -min(held - limit.most, max(ways[1][1], ways[2][1]))

@@ -4,19 +4,21 @@ Written from PROBLEM.md and the waist alone; it shares nothing with the other en
 
     Σ_c y_c = y_p + R_p              at every pie (at the event's pie: R − spare ≤ Σ_c y_c ≤ R)
     flow_min ≤ y_n ≤ flow_max
-    y_leaf = b − s − V z_c           only where a rule leaves gaps; z_c sells all that is held
+    X = b − s − V z_c                only where a rule leaves gaps; z_c sells all that is held
         l_b z_b ≤ b ≤ u_b z_b,  l_s z_s ≤ s ≤ u_s z_s,  z_b + z_s + z_c ≤ 1
         k t − (d − 1)/d ≤ b ≤ k t    of leaves in coarse steps worth t = n/d, k integer, b whole cents of a small flow:
                                      so b = ⌊k t⌋; likewise s
+    X = y_leaf, or Σ y_leaf          over the leaves of one security that may trade, where several slices hold it
     stage 2, retired:  minimise E = Σ_{w_n=0} max(0, A_n − ⌈A°_n⌉)
     stage 3, tracking: minimise J = Σ_n d_n²/(w_n A°_p) + 2 s_n d_n,  d_n = y_n − y°_n,  with E at its least
 
-What a leaf may do is read off the caller's rules, not off the waist's domains: ``choices.py``.
+What an order may be is read off the caller's rules, not off the waist's domains: ``choices.py``.
 
-HiGHS solves it where it is continuous, SCIP where a rule makes it mixed-integer. Then whole cents: each leaf keeps its
+HiGHS solves it where it is continuous, SCIP where a rule makes it mixed-integer. Then whole cents: each order keeps its
 side, and its steps where it has them; amounts are rounded from the top of the tree down and exchanged between pairs of
 leaves until no single cent improves (E, J): the best there is for these sides (Murota, Discrete Convex Analysis, thm
-6.26). What a solver says of itself is passed on as its claim. Source: PROBLEM.md §2 and §3.
+6.26). That holds of trees alone; of securities in several slices see ``whole.py``. What a solver says of itself is
+passed on as its claim. Source: PROBLEM.md §2 and §3.
 """
 
 from __future__ import annotations
@@ -27,13 +29,12 @@ import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from heapq import nsmallest
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from solver.engines.choices import Choices
+from solver.engines.whole import CENT, Shared, whole_cents
 from solver.errors import EngineUnavailable, Unsupported, Violation
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
@@ -42,12 +43,9 @@ __all__ = ["Opinion", "second_opinion"]
 
 SECONDS_AT_MOST = 60.0  # where the caller sets no limit
 WATCH_SECONDS = 0.02  # between two looks at whether a run must stop
-CENT = 1e-3  # of a cent: what floating point may add to a whole number
 FEASIBLE = 1e-8  # SCIP's feasibility tolerance, in units of money; its default of 1e-6 is cents of a large flow
 CLAIM = 1e-7  # relative: what a continuous solver's tolerance takes from the optimum that it claims
 CENTS_COUNT = 1e4  # minor units of flow: beyond, whole cents are more than SCIP's tolerance; plans got lost
-TIE = 1e-9  # of ρ: a gain within it is rounding error
-NOISE = 1e-12  # of the largest cost added up: likewise, or two leaves would hand the same money to and fro for ever
 NO_CENTS = Violation(
     "options.engine",
     "UNSUPPORTED",
@@ -99,7 +97,7 @@ def second_opinion(problem: Problem, budget: Budget) -> Opinion:
     stopped |= not nearest.optimal
     bound, trades = max(0.0, nearest.bound * statement.worth), None  # J ≥ 0 needs nobody's claim
     if nearest.value < math.inf:
-        trades = _whole_cents(problem, *statement.amounts(), budget)
+        trades = whole_cents(problem, *statement.amounts(), budget)
         if trades is None and choices.stepped and nearest.optimal:
             raise Unsupported((NO_CENTS,))
     return Opinion(trades, 0.0 if trades is None else bound, excess_bound, stopped or budget.exhausted)
@@ -183,13 +181,19 @@ class _Statement:
 
     def __init__(self, cp: Any, problem: Problem, choices: Choices) -> None:
         self.cp, self.problem, self.choices = cp, problem, choices
-        typical = choices.typical
-        self.unit = max(1.0, typical, float(np.abs(problem.ideal).max()))
-        self.low, self.high = problem.flow_min.copy(), problem.flow_max.copy()
-        self.low[problem.leaves], self.high[problem.leaves] = choices.low, choices.high
-        self.y = cp.Variable(len(problem.value), bounds=[self.low / self.unit, self.high / self.unit])
+        typical, size = choices.typical, len(problem.tree.parent)
+        self.unit = max(1.0, typical, float(np.abs(problem.ideal[:size]).max()))
+        self.low, self.high = problem.flow_min[:size].copy(), problem.flow_max[:size].copy()
+        leaves, singles = problem.leaves, len(choices.alone)
+        self.low[leaves], self.high[leaves] = choices.falls[leaves], choices.rises[leaves]
+        self.low[choices.alone], self.high[choices.alone] = choices.low[:singles], choices.high[:singles]
+        self.y = cp.Variable(size, bounds=[self.low / self.unit, self.high / self.unit])
+        sums = [cp.sum(self.y[rows]) for rows in choices.shared]
+        self.orders = cp.hstack([self.y[choices.alone]] * bool(singles) + sums) if sums else self.y[choices.alone]
         self.trading: Any = None
         self.constraints = [*self._conservation(), *(self._sides() if choices.gaps else ())]
+        if sums:
+            self.constraints += [self.orders >= choices.low / self.unit, self.orders <= choices.high / self.unit]
         felt = np.flatnonzero(problem.scale > 0)
         self.worth, self.error = 1.0, cp.Constant(0.0)
         if len(felt):
@@ -212,13 +216,12 @@ class _Statement:
         return found
 
     def _sides(self) -> list[Any]:
-        """Each leaf in {0} ∪ [buys] ∪ −[part sales] ∪ −{all}, in whole steps where it has them."""
-        choices, count = self.choices, len(self.problem.leaves)
+        """Each order in {0} ∪ [buys] ∪ −[part sales] ∪ −{all}, in whole steps where it has them."""
+        choices, count = self.choices, len(self.choices.low)
         amount = self.cp.Variable((2, count), nonneg=True)
         self.trading = self.cp.Variable((3, count), boolean=True)
         return [
-            self.y[self.problem.leaves]
-            == amount[0] - amount[1] - self.cp.multiply(choices.most[2] / self.unit, self.trading[2]),
+            self.orders == amount[0] - amount[1] - self.cp.multiply(choices.most[2] / self.unit, self.trading[2]),
             amount >= self.cp.multiply(choices.least[:2] / self.unit, self.trading[:2]),
             amount <= self.cp.multiply(choices.most[:2] / self.unit, self.trading[:2]),
             self.cp.sum(self.trading, axis=0) <= 1,
@@ -227,7 +230,7 @@ class _Statement:
         ]
 
     def _steps(self, amount: Any) -> list[Any]:
-        """The amounts of the leaves in coarse steps: ⌊k t⌋, of which a sale of a part has no more than are held.
+        """The amounts of the orders in coarse steps: ⌊k t⌋, of which a sale of a part has no more than are held.
 
         Of a large flow whole cents are not asked for: then k t − 1 < b ≤ k t, and ⌊k t⌋ is taken once k is known.
         """
@@ -268,10 +271,10 @@ class _Statement:
             return _Claim(optimal, value, float(program.solver_stats.extra_stats["model"].getDualbound()))
         return _Claim(optimal, value, value - CLAIM * (1.0 + abs(value)) if optimal else -math.inf)
 
-    def amounts(self) -> tuple[Floats, Ints, Ints]:
-        """y of every row in minor units, and the integer interval that each leaf's chosen side leaves it."""
-        choices, leaves = self.choices, self.problem.leaves
-        low, high = self.low.copy(), self.high.copy()
+    def amounts(self) -> tuple[Floats, Ints, Ints, list[Shared]]:
+        """y of every row in minor units, and the integer intervals that the orders' chosen sides leave them."""
+        choices, singles = self.choices, len(self.choices.alone)
+        low, high = choices.low, choices.high
         if self.trading is not None:
             buys, sells, closes = self.trading.value > 0.5
             most, least = choices.most, choices.least
@@ -281,109 +284,8 @@ class _Statement:
                 at, side = choices.stepped[i], 0 if buys[choices.stepped[i]] else 1
                 if buys[at] or sells[at]:
                     lows[at] = highs[at] = (1, -1)[side] * (round(float(self.count.value[side, i])) * n // d)
-            low[leaves], high[leaves] = np.maximum(low[leaves], lows), np.minimum(high[leaves], highs)
-        return np.asarray(self.y.value) * self.unit, low, high
-
-
-def _whole_cents(problem: Problem, real: Floats, low: Ints, high: Ints, budget: Budget) -> Ints | None:
-    """The best whole cents within ``low`` ≤ y ≤ ``high``, starting at ``real``; ``None`` where they can not sum up."""
-    flows, trades = _rounded(problem, real, low, high), np.zeros_like(problem.value)
-    if flows is None:
-        return None
-    trades[problem.leaves] = _exchanged(problem, flows, low, high, budget)[problem.leaves]
-    return trades if problem.realises(trades) else None
-
-
-def _steps(problem: Problem, flows: Ints, step: int) -> tuple[Ints, Floats]:
-    """What δ = ``step`` more at each row adds to (E, J) there: δ (2 d_n + δ)/(w_n A°_p) + 2 s_n δ for J."""
-    kept, added = np.zeros_like(flows), np.zeros(len(flows))
-    felt, retired = problem.scale > 0, problem.keep >= 0
-    off = (flows[felt] - problem.ideal_whole[felt]) - problem.ideal_part[felt]
-    added[felt] = step * (2.0 * off + step) / problem.scale[felt] + 2.0 * problem.slope[felt] * step
-    above = (problem.value + flows - problem.keep)[retired]
-    kept[retired] = np.maximum(0, above + step) - np.maximum(0, above)
-    return kept, added
-
-
-def _rounded(problem: Problem, real: Floats, low: Ints, high: Ints) -> Ints | None:
-    """Floor every row, then hand out the missing cents from the top down, each where J feels it least.
-
-    ``low`` and ``high`` of the pies are narrowed first to what their slices can make, so that no pie gets stuck.
-    """
-    event = problem.event_row
-    low[event], high[event] = -problem.spare, 0  # of Σ y_c − R there
-    for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
-        low[p] = max(low[p], low[rows].sum() - problem.received[p])
-        high[p] = min(high[p], high[rows].sum() - problem.received[p])
-    if (low > high).any():
-        return None
-    flows = np.clip(np.floor(real + CENT).astype(np.int64), low, high)
-    left = round(float(problem.received[event] - real[problem.children[0]].sum()))
-    flows[event] = np.clip(-left, low[event], high[event])
-    for p, rows in zip(problem.pies, problem.children, strict=True):
-        missing = int(flows[p] + problem.received[p] - flows[rows].sum())
-        step = 1 if missing > 0 else -1
-        while missing:  # mostly a cent a slice; much more where a solver was stopped early
-            room = high[rows] - flows[rows] if step > 0 else flows[rows] - low[rows]
-            at = int(np.argmin(np.where(room > 0, _steps(problem, flows, step)[1][rows], np.inf)))
-            cents = step * min(int(room[at]), max(1, abs(missing) // len(rows)))
-            flows[rows[at]] += cents
-            missing -= cents
-    return flows
-
-
-def _exchanged(problem: Problem, flows: Ints, low: Ints, high: Ints, budget: Budget) -> Ints:
-    """Move money between two leaves, or a leaf and free cash, in halving steps down to a cent, until none improves."""
-    step = 1 << int(np.maximum(np.abs(flows), np.abs(problem.ideal_whole)).max(initial=1)).bit_length()
-    while step and not budget.exhausted:
-        move = _best_exchange(problem, flows, low, high, step)
-        flows, step = (flows, step // 2) if move is None else (flows + move, step)
-    return flows
-
-
-def _best_exchange(problem: Problem, flows: Ints, low: Ints, high: Ints, step: int) -> Ints | None:
-    """The exchange of ``step`` that lowers (E, J) most, ``None`` where none does.
-
-    It is felt on the paths of its two leaves up to the pie where these meet. So every pie keeps the leaf below it that
-    gains ``step`` most cheaply, and the one that loses it; the cheapest of two of its slices meet there. At the event's
-    pie the cash is one slice more, under that pie's own row.
-    """
-    event, met = problem.event_row, (0, 0, 0)
-    alone = {sign: _open_steps(problem, flows, low, high, sign * step) for sign in (1, -1)}
-    largest = max((abs(added) for costs in alone.values() for _, added in costs.values()), default=0.0)
-    best = (0, -max(TIE * problem.rounding_slack, NOISE * largest))
-    ways = {sign: {row: (*cost, row) for row, cost in alone[sign].items()} for sign in (1, -1)}  # (E, J, leaf)
-    for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
-        two = {}
-        for sign, known in ways.items():
-            options = [(*known[c], c) for c in rows.tolist() if c in known]
-            own = known.pop(p, None)
-            if p == event and low[p] <= flows[p] - sign * step <= high[p]:
-                options.append((0, 0.0, event, event))
-            two[sign] = nsmallest(2, options)
-            if own and options:
-                known[p] = (own[0] + two[sign][0][0], own[1] + two[sign][0][1], two[sign][0][2])
-        for gains, loses in product(two[1], two[-1]):
-            total = (gains[0] + loses[0], gains[1] + loses[1])
-            if gains[3] != loses[3] and total < best:
-                best, met = total, (p, gains[2], loses[2])
-    return _exchange(problem, *met, step) if met[1] != met[2] else None
-
-
-def _open_steps(problem: Problem, flows: Ints, low: Ints, high: Ints, step: int) -> dict[int, tuple[int, float]]:
-    """What ``step`` more at a row alone adds to (E, J), by row, where the row has the room."""
-    kept, added = _steps(problem, flows, step)
-    open_ = np.flatnonzero((flows + step >= low) & (flows + step <= high))
-    return dict(zip(open_.tolist(), zip(kept[open_].tolist(), added[open_].tolist(), strict=True), strict=True))
-
-
-def _exchange(problem: Problem, pie: int, gains: int, loses: int, step: int) -> Ints:
-    """What the rows below ``pie`` gain as ``step`` goes from one leaf to another; of the event's row, from the cash."""
-    move = np.zeros_like(problem.value)
-    for row, amount in ((gains, step), (loses, -step)):
-        if row == problem.event_row:
-            move[row] -= amount
-        while row != pie:
-            move[row] += amount
-            row = int(problem.parent[row])
-    return move
+            low, high = np.maximum(low, lows), np.minimum(high, highs)
+        lowest, highest = self.low.copy(), self.high.copy()
+        lowest[choices.alone], highest[choices.alone] = low[:singles], high[:singles]
+        shared = zip(choices.shared, low[singles:].tolist(), high[singles:].tolist(), strict=True)
+        return np.asarray(self.y.value) * self.unit, lowest, highest, list(shared)

@@ -49,6 +49,7 @@ SOLVER_ORDER = [
     "relaxation",
     "prover",
     "engines.choices",
+    "engines.whole",
     "engines.reference",
     "engines.kernel.compiled",
     "engines.kernel.memory",

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from solver import Infeasible
 from solver.building import build_problem
 from solver.cash import decide_cash
-from solver.enumeration import TooMany, _Search, enumerated, sharpened
+from solver.enumeration import TooMany, _Search, decided, enumerated, sharpened
 from solver.problem import Ints, Problem
 from solver.prover import incumbent_of
 from solver.situations import understand
-from tests.property.strategies import stepped_accounts
+from tests.property.strategies import several_accounts, stepped_accounts
 
 HEALTHY = list(HealthCheck)
 MOST_PLANS = 20_000
@@ -26,7 +26,10 @@ def every_plan(problem: Problem, low: Ints, high: Ints) -> list[tuple[float, lis
     """J and trades of all plans between ``low`` and ``high``; ``None`` where there are too many to look at."""
     choices = []
     for leaf in problem.leaves.tolist():
-        some = [x for x in range(int(low[leaf]), int(high[leaf]) + 1) if x == 0 or _allowed(problem, leaf, x)]
+        alone = int(problem.order_row[leaf]) == leaf
+        some = [
+            x for x in range(int(low[leaf]), int(high[leaf]) + 1) if not (x and alone) or _allowed(problem, leaf, x)
+        ]
         choices.append(some)
     if math.prod(map(len, choices)) > MOST_PLANS:
         return None
@@ -38,6 +41,7 @@ def every_plan(problem: Problem, low: Ints, high: Ints) -> list[tuple[float, lis
         left = int(problem.received.sum()) - sum(combined)
         inside = [p for p in problem.pies if p != problem.event_row]
         bounded = all(low[p] <= flows[p] <= high[p] for p in inside)
+        bounded &= all(_within(problem, net, int(flows[net]), low, high) for net in problem.nets)
         if bounded and 0 <= left <= problem.spare:
             found.append((incumbent_of(problem, trades).error, list(combined)))
     return found
@@ -48,12 +52,17 @@ def _allowed(problem: Problem, leaf: int, trade: int) -> bool:
     return inside and (leaf not in problem.steps or problem.in_steps(leaf, trade))
 
 
-def posed(draw: st.DrawFn) -> Problem | None:
-    understood = understand(*draw(stepped_accounts(most_value=12, most_leaves=4)))
+def _within(problem: Problem, net: int, ordered: int, low: Ints, high: Ints) -> bool:
+    return low[net] <= ordered <= high[net] and (not ordered or _allowed(problem, net, ordered))
+
+
+def posed(draw: st.DrawFn, shared: bool = False) -> Problem | None:
+    some = several_accounts(most_value=6, most_leaves=4) if shared else stepped_accounts(most_value=12, most_leaves=4)
+    understood = understand(*draw(some))
     if isinstance(understood, Infeasible):
         return None
     problem = build_problem(understood.situation)
-    if not len(problem.leaves) or problem.nets:
+    if not len(problem.leaves) or shared != bool(problem.nets):
         return None
     return decide_cash(problem).cases[0].retired_within(0)
 
@@ -97,6 +106,39 @@ def test_every_sum_that_could_be_better_is_looked_at() -> None:
     print(f"\n{len(seen)} looked at, {sum(seen)} with a better plan to find")
     assert sum(seen) >= 50
     assert len(seen) - sum(seen) >= 50
+
+
+def test_net_orders_decided_as_a_whole_bound_every_plan() -> None:
+    """Whatever the multipliers, in every branch; and where they are right the bound is worth something."""
+    seen = []
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=HEALTHY)
+    @given(st.data())
+    def every_account(data: st.DataObject) -> None:
+        problem = posed(data.draw, shared=True)
+        if problem is None:
+            return
+        low, high = problem.flow_min.copy(), problem.flow_max.copy()
+        order = data.draw(st.sampled_from(problem.orders.tolist()))
+        if data.draw(st.booleans()):  # a branch
+            low[order], high[order] = data.draw(st.sampled_from(problem.parts(order)))
+        plans = every_plan(problem, low, high)
+        if not plans:
+            return
+        least = min(error for error, _ in plans)
+        multipliers = {p: data.draw(st.floats(-3.0, 3.0)) for p in problem.pies}
+        near = 1e-9 * max(1.0, abs(least))
+        assert enumerated(problem, low, high, multipliers, least + 1.0).bound <= least + near
+        found = decided(problem, low, high, multipliers, least + 1.0)
+        assert found.bound <= least + near
+        assert set(found.sides) == set(found.regrets) == set(problem.orders.tolist())
+        assert all(regret >= 0 for regret in found.regrets.values())
+        seen.append(found.bound > 0.5 * least > near)
+
+    every_account()
+    print(f"\n{len(seen)} bounded, {sum(seen)} by more than half of J")
+    assert len(seen) >= 60
+    assert sum(seen) >= 20
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=HEALTHY)

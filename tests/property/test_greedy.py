@@ -21,7 +21,7 @@ from solver.rules import BASELINES
 from solver.situations import understand
 from solver.tree import flatten
 from tests.property.several import several
-from tests.property.strategies import accounts, ruled_accounts, stepped_accounts
+from tests.property.strategies import accounts, ruled_accounts, several_accounts, stepped_accounts
 
 Account = tuple[Portfolio, Event, int]
 Ruled = tuple[Portfolio, Events, Rules]
@@ -182,6 +182,10 @@ def test_no_baseline_beats_an_optimal_plan_of_a_larger_account(account: Account)
         (several(9, 4, ruled=True, steps=True), 150),
         (several(20_000, 6, ruled=True), 100),
         (several(20_000, 6, ruled=True, steps=True), 100),
+        (several_accounts(), 150),
+        (several_accounts(steps=True), 150),
+        (several_accounts(50_000, 8), 100),
+        (several_accounts(50_000, 8, steps=True), 100),
     ],
     ids=[
         "rules",
@@ -192,12 +196,16 @@ def test_no_baseline_beats_an_optimal_plan_of_a_larger_account(account: Account)
         "several in steps",
         "several, large",
         "several in steps, large",
+        "shared",
+        "shared in steps",
+        "shared, large",
+        "shared in steps, large",
     ],
 )
 def test_under_rules_it_breaks_what_it_says_and_beats_no_optimal_plan(
     drawn: SearchStrategy[Ruled], examples: int, request: pytest.FixtureRequest
 ) -> None:
-    """Every order lies in its leaf's domain, cash and shares add up, and a plan that breaks nothing is no better."""
+    """Every order is one that may be placed, cash and shares add up, and a plan that breaks nothing is no better."""
     clean: Counter[bool] = Counter()
 
     @settings(MANY, max_examples=examples)
@@ -229,7 +237,10 @@ def adds_up(portfolio: Portfolio, tried: Plan) -> None:
     cash, securities = tried.cash, {security.security_id: security for security in portfolio.securities}
     assert cash.before + cash.received - cash.paid_out - cash.bought + cash.sold == cash.after >= 0
     before, after = flatten(portfolio), flatten(tried.portfolio_after)
-    held = dict(zip(before.security_ids, zip(before.value, before.quantity, strict=True), strict=True))
+    held = dict[str, tuple[int, int]]()
+    for name, worth, shares in zip(before.security_ids, before.value, before.quantity, strict=True):
+        value, quantity = held.get(name, (0, 0))
+        held[name] = value + worth, quantity + shares
     for order in tried.orders:
         value, quantity = held.get(order.security_id, (0, 0))
         assert order.side is Side.BUY or order.amount <= value

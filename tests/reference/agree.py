@@ -11,7 +11,7 @@ solver. Three agree where
 
 ``--drawn rules`` draws accounts with rules of single securities, cash kept back and thresholds in any combination,
 ``--drawn steps`` such accounts in whole shares, or odd parts of them, too; ``several`` and ``several-steps`` are both
-with several events at once. There cash ranks equal within the window that stage 1 leaves, and where a limit stopped
+with several events at once, ``shared`` and ``shared-steps`` have one security in several slices. There cash ranks equal within the window that stage 1 leaves, and where a limit stopped
 one of the two, only the other is held to the best J. Steps are no cents that could be exchanged: of them SCIP's choice
 stands as it is, and J may differ by what its tolerance may add.
 
@@ -42,7 +42,7 @@ from solver.plan import Limit
 from solver.problem import Problem
 from solver.situations import Understood, understand
 from tests.property.several import several
-from tests.property.strategies import accounts, binds, ruled_accounts, stepped_accounts
+from tests.property.strategies import accounts, binds, ruled_accounts, several_accounts, stepped_accounts
 from tests.reference.brute_force import Best, brute_force, measured
 
 Account = tuple[Portfolio, Events, Rules | int]  # m alone, or rules
@@ -52,6 +52,8 @@ DRAWN = {
     "steps": stepped_accounts,
     "several": partial(several, ruled=True),
     "several-steps": partial(several, ruled=True, steps=True),
+    "shared": several_accounts,
+    "shared-steps": partial(several_accounts, steps=True),
 }
 ENGINES = (Engine.HIGHS, Engine.REFERENCE)
 LARGE_SHARE = 3  # one case of so many is of a larger account

@@ -18,6 +18,7 @@ from solver.problem import Problem
 from solver.steps import Steps
 
 MOST_PLANS = 3_000_000
+ROUNDING = Fraction(1, 10**9)
 
 
 @dataclass(frozen=True)
@@ -286,11 +287,8 @@ def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarr
     closed = np.zeros(len(grid), dtype=bool)
     for order in orders(problem):
         value = sum(problem.tree.value[row] for row in _slices(problem, order[0]))
-        keeps = (
-            value
-            + sum(Fraction(int(problem.ideal_whole[row])) + Fraction(float(problem.ideal_part[row])) for row in order)
-            >= 1
-        )
+        ideal = sum(Fraction(int(problem.ideal_whole[row])) + Fraction(float(problem.ideal_part[row])) for row in order)
+        keeps = value + ideal >= 1 - ROUNDING  # thirds of several slices add up to a cent that doubles just miss
         small = 0 < value < problem.situation.limit(order[0]).min_trade
         if small and keeps:
             closed |= _ordered(problem, grid, order) == -value

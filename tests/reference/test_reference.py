@@ -44,6 +44,7 @@ from solver.cash import decide_cash
 from solver.cents import exact_trades, retired_excess, tracking_error
 from solver.engines import reference
 from solver.engines.reference import second_opinion
+from solver.engines.whole import whole_cents
 from solver.plan import Limit
 from solver.problem import Problem
 from solver.situations import Understood, understand
@@ -110,7 +111,7 @@ def test_whole_cents_are_the_best_from_wherever_they_start(account: Account) -> 
         return
     for start in (problem.ideal, np.zeros(len(problem.value))):
         low, high = problem.flow_min.copy(), problem.flow_max.copy()
-        found = reference._whole_cents(problem, start, low, high, Budget())
+        found = whole_cents(problem, start, low, high, [], Budget())
         assert found is not None
         least, error = (tracking_error(problem, problem.flows(trades)) for trades in (ours, found))
         assert error == pytest.approx(least, abs=1e-6 * problem.rounding_slack, rel=1e-9)
@@ -139,7 +140,7 @@ def test_whole_shares_of_large_amounts(event: Event) -> None:
 
 
 def test_steps_whose_cents_do_not_add_up_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference, "_whole_cents", lambda *_: None)
+    monkeypatch.setattr(reference, "whole_cents", lambda *_: None)
     with pytest.raises(Unsupported) as caught:
         plan(priced((1, 0, 70_160_000), (1, 0, 161_289_114)), Deposit(100_000), engine=Engine.REFERENCE)
     assert [v.field for v in caught.value.violations] == ["options.engine"]
