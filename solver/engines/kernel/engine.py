@@ -78,10 +78,10 @@ def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved
     held = problem.retired_within(0)
     if not _takes(held) or budget.exhausted:
         return None
+    most_work = int(min(MAX_WORK, WORK_A_SECOND * budget.seconds_left()))  # before the first call of all compiles
     work = memory_for(held)
     if not load(columns_of(held), 0, work.tree):
         return None
-    most_work = int(min(MAX_WORK, WORK_A_SECOND * budget.seconds_left()))
     proved = explore(work, easy_branches, min(budget.work_limit, MAX_BRANCHES), most_work)
     if not np.isfinite(work.figures[0]):
         return None
@@ -111,7 +111,7 @@ def _flows(problem: Problem, work: Work) -> Ints:
 
 
 def memory_for(problem: Problem) -> Work:
-    """This thread's memory, larger where the problem needs more than was there: of the largest tree 150 MB."""
+    """This thread's memory, larger where the problem needs more than was there: for the largest tree 105 MB."""
     rows, depth = len(problem.value), _depth(problem)
     have: tuple[int, int] = getattr(_local, "have", (0, 0))
     if rows > have[0] or depth > have[1]:
