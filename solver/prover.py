@@ -17,7 +17,8 @@ import numpy as np
 from solver.bound import Branch, Cut, Stopped, TreeBound
 from solver.cents import leaf_intervals, marginals, tracking_error
 from solver.certificate import allowed_gap
-from solver.enumeration import Decided, TooMany, decided, enumerated, sharpened
+from solver.enumeration import TooMany, enumerated
+from solver.lagrangian import Decided, decided, sharpened
 from solver.lattice import nearby_trades, stepped_trades, steps_wanted
 from solver.network import Network
 from solver.problem import Floats, Ints, Problem

@@ -44,6 +44,7 @@ SOLVER_ORDER = [
     "cents",
     "lattice",
     "bound",
+    "lagrangian",
     "enumeration",
     "certificate",
     "relaxation",

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from solver import Infeasible
 from solver.building import build_problem
 from solver.cash import decide_cash
-from solver.enumeration import TooMany, _Search, decided, enumerated, sharpened
+from solver.enumeration import TooMany, enumerated
+from solver.lagrangian import Terms, decided, sharpened
 from solver.problem import Ints, Problem
 from solver.prover import incumbent_of
 from solver.situations import understand
@@ -151,6 +152,6 @@ def test_sharper_multipliers_never_leave_more_regret(data: st.DataObject) -> Non
     low, high = problem.flow_min, problem.flow_max
     multipliers = {p: data.draw(st.floats(-3.0, 3.0)) for p in problem.pies}
     before, after = (
-        _Search(problem, low, high, one).least for one in (multipliers, sharpened(problem, low, high, multipliers))
+        Terms(problem, low, high, one).least for one in (multipliers, sharpened(problem, low, high, multipliers))
     )
     assert after >= before
