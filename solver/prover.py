@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from solver.bound import Branch, Cut, Stopped, TreeBound
-from solver.cents import leaf_intervals, marginals, tracking_error
+from solver.cents import leaf_intervals, marginals, tracking_error, trades_within
 from solver.certificate import allowed_gap
 from solver.enumeration import TooMany, enumerated
 from solver.lagrangian import Decided, decided, sharpened
@@ -147,7 +147,7 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
     """Raise the branch's bound by cutting planes; also how to split it should that not be enough."""
     multipliers = dict(branch.multipliers)
     tree = TreeBound(problem, branch.path, lambda: budget.exhausted)
-    best, split, prices = -np.inf, Split(), branch.prices
+    best, split, prices, whole = -np.inf, Split(), branch.prices, None
     with contextlib.suppress(Stopped):
         eased = None if branch.counted else Eased.of(tree)
         known = branch.counted or (eased.multipliers if eased else {})
@@ -181,6 +181,8 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
                 break
             for p, more in behind.added.items():
                 multipliers[p] = np.unique(np.append(multipliers[p], more))
+    if whole and whole.bound > best:
+        return whole.bound, Branch(branch.path, multipliers, prices, whole.multipliers), split
     return best, Branch(branch.path, multipliers, prices), split
 
 
@@ -192,8 +194,21 @@ def _decide(tree: TreeBound, multipliers: dict[int, float], proof: Proof) -> tup
     for row, side in found.sides.items():
         sides[row] = side
     _try(problem, sides, found.multipliers, proof)
+    if found.bound < proof_goal(problem, proof.incumbent.error) and min(found.regrets.values()) > error - found.bound:
+        settled = _settled(tree, sides)  # nothing is open: the multipliers of the best plan with these sides prove it
+        again = decided(problem, tree.low, tree.high, settled, error) if settled else found
+        found = max(found, again, key=lambda one: one.bound)
     open_ = [(regret, row) for row, regret in found.regrets.items() if regret <= error - found.bound]
     return found, tuple((min(open_)[1], low, high) for low, high in problem.parts(min(open_)[1])) if open_ else ()
+
+
+def _settled(tree: TreeBound, sides: Ints) -> dict[int, float]:
+    """The multipliers that prove the best plan of the branch with these sides; none where there is no such plan."""
+    problem = tree.problem
+    low, high = leaf_intervals(problem, sides)
+    low, high = np.maximum(low, tree.low), np.minimum(high, tree.high)
+    trades = trades_within(problem, low, high)
+    return {} if trades is None else Network(problem, low, high).potentials(problem.flows(trades))[0]
 
 
 def _count(tree: TreeBound, multipliers: dict[int, float], proof: Proof) -> float | None:
