@@ -232,7 +232,8 @@ class TreeBound:
         high = np.minimum(table.most - received, float(problem.flow_max[c]))
         counts = np.arange(len(table.sums))
         able = ((counts > 0) | table.some) & (low <= high) & np.isfinite(table.sums).all(axis=1)
-        rests = not table.some and problem.flow_min[c] <= -received <= problem.flow_max[c]
+        still = not table.some and bool(np.isfinite(table.sums[0]).all())  # not where a pie inside it has to move
+        rests = still and problem.flow_min[c] <= -received <= problem.flow_max[c]
         found, lows, highs = counts[able], low[able], high[able]
         costs = (
             self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))

@@ -134,7 +134,7 @@ def test_equals_highs(asked: SearchStrategy[Ruled], examples: int, own: float) -
     every_account()
     print(f"\n{dict(seen)}")
     assert seen["KERNEL"] >= own * (seen["KERNEL"] + seen["HIGHS"])
-    assert seen["and by KERNEL"] >= 0.98 * seen["optimal by HIGHS"]
+    assert seen["and by KERNEL"] >= 0.95 * seen["optimal by HIGHS"]
 
 
 @settings(MANY, max_examples=400)
