@@ -159,11 +159,12 @@ def _least_left(problem: Problem, orders: np.ndarray, money: int) -> tuple[int, 
         return max(0, money - int(_most(problem, orders).sum())), True
     ranges, start = [], 0
     shut = [p for p in problem.situation.rebalanced if money < 0 and problem.flow_min[p] == 0]
-    kept = {row for p in shut for row in problem.tree.below(p)}  # what is sold there stays there
-    for c in (row for row in orders.tolist() if row not in kept):
+    kept = {row for p in shut for row in problem.tree.below(p)}  # what is sold there stays there,
+    closed = {row for p in shut if not problem.flow_max[p] for row in problem.tree.below(p)}  # but some may get more
+    for c in (row for row in orders.tolist() if row not in closed):
         parts = [(int(low[0]), int(high[0])) for low, high in problem.ranges(np.array([c]))] + [(0, 0)]
         parts = [(low, min(high, int(problem.flow_max[c]))) for low, high in parts]
-        parts = [(low, high) for low, high in parts if low <= high]
+        parts = [(low, high) for low, high in parts if low <= high and (low >= 0 or c not in kept)] or [(0, 0)]
         lowest = min(low for low, _ in parts)
         ranges.append([(low - lowest, high - lowest) for low, high in parts])
         start += lowest

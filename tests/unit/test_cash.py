@@ -10,6 +10,7 @@ from solver import (
     Block,
     BlockReason,
     Deposit,
+    Engine,
     Holding,
     Infeasible,
     Pie,
@@ -105,3 +106,17 @@ def test_what_is_not_found_is_not_called_out_of_time() -> None:
     portfolio = Portfolio(Pie((Slice("p", 1, first), Slice("q", 1, second))), 8, securities=(rule,))
     answer = plan(portfolio, (Rebalance("q"), Rebalance("p", Reach.SHALLOW)), Rules(1, 2))
     assert answer == Infeasible("NO_PLAN_FOUND", ())
+
+
+def test_a_pie_that_may_not_give_may_still_take() -> None:
+    """What the withdrawal leaves of a sale that has to be is bought in a pie that itself has nothing to sell."""
+    first = Pie((Slice("a", 1, Holding("A", 2)), Slice("b", 0, Holding("B", 0))))
+    second = Pie((Slice("c", 1, Holding("C", 0)), Slice("d", 0, Holding("D", 0))))
+    root = Pie((Slice("p", 0, first), Slice("q", 1, second)))
+    portfolio = Portfolio(root, securities=(Security("A", max_share_micros=0),))
+    events = (Rebalance("", event_id="all"), Rebalance("q", event_id="q"), Withdrawal(1, "out"))
+    for engine in (Engine.AUTO, Engine.HIGHS):
+        answer = plan(portfolio, events, Rules(), engine)
+        assert isinstance(answer, Plan)
+        assert answer.certificate.cash_left == 0
+        assert answer.certificate.quality is Quality.OPTIMAL
