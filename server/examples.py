@@ -94,6 +94,30 @@ def _limited() -> Portfolio:
     return replace(realistic_account(), securities=securities)
 
 
+def _shared() -> Portfolio:
+    """The realistic account with a fifth pie, in which two of its stocks lie a second time."""
+    account = realistic_account()
+    picks = Pie((Slice("my Apple", 60, Holding("AAPL", 1_800_00)), Slice("my Coca-Cola", 40, Holding("KO", 300_00))))
+    return replace(account, root=Pie((*account.root.slices, Slice("Own picks", 10, picks))))
+
+
+def _whole_shares() -> Portfolio:
+    """The realistic account in whole shares, as a broker without fractions keeps it."""
+    account, whole, priced = realistic_account(), 10**9, []
+    sectors = []
+    for sector in account.root.slices:
+        assert isinstance(sector.content, Pie)
+        leaves = []
+        for leaf in sector.content.slices:
+            assert isinstance(leaf.content, Holding)
+            name, cents = leaf.content.security_id, round(100 * month_end_prices()[VALUED][leaf.slice_id])
+            count = round(leaf.content.value / cents)
+            leaves.append(replace(leaf, content=Holding(name, count * cents, count * whole)))
+            priced.append(Security(name, price_micros=10_000 * cents, quantity_step_nanos=whole))
+        sectors.append(replace(sector, content=replace(sector.content, slices=tuple(leaves))))
+    return replace(account, root=replace(account.root, slices=tuple(sectors)), securities=tuple(priced))
+
+
 def _near_equal() -> Portfolio:
     weights = [490 + 37 * i % 21 for i in range(20)]
     return Portfolio(Pie(tuple(Slice(f"s{i}", w, Holding(f"S{i}")) for i, w in enumerate(weights))))
@@ -115,6 +139,8 @@ def _examples() -> dict[str, pb.PlanRequest]:
         "new-account": plan_request(_near_equal(), Deposit(1_090, "deposit"), 100),
         "limits": plan_request(_limited(), events["a $250 deposit"], Rules(100, cash_floor=10_00)),
         "several": plan_request(realistic_account(), several_events(), 2_500),
+        "shared": plan_request(_shared(), events["a deep rebalance"], 2_500),
+        "whole-shares": plan_request(_whole_shares(), Deposit(100_000, "deposit")),
         "too-much": plan_request(nested({"E": 5, "F": 5}, A=10), Withdrawal(3_000, "withdrawal")),
     }
     for name, request in found.items():
@@ -132,6 +158,8 @@ EXAMPLES = (
     "new-account",
     "limits",
     "several",
+    "shared",
+    "whole-shares",
     "too-much",
 )
 

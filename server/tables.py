@@ -39,7 +39,7 @@ def print_response(console: Console, request: pb.PlanRequest, response: pb.PlanR
     plan = response.plan
     if plan.nodes:
         console.print(_nodes(request, plan, title))
-    if not plan.nodes or len(request.events) > 1:
+    if not plan.nodes or len(request.events) > 1 or plan.transfers:
         console.print(_orders(plan, code, "" if plan.nodes else title, len(request.events) > 1))
     cash = plan.cash
     console.print(
@@ -108,9 +108,9 @@ def _orders(plan: pb.Plan, code: str, title: str, several: bool) -> Table:
         row = str(order.sequence), order.security_id, side, _money(order.amount, code)
         table.add_row(*row, *([whose] if several else []))
     for transfer in plan.transfers:
-        slices = f"{transfer.from_slice_id} to {transfer.to_slice_id}"
-        row = "-", transfer.security_id, "transfer", _money(transfer.amount, code)
-        table.add_row(*row, *([slices] if several else []))
+        told = f"{transfer.from_slice_id} gives {transfer.to_slice_id}"
+        row = "-", transfer.security_id, told, _money(transfer.amount, code)
+        table.add_row(*row, *(["no order"] if several else []))
     return table
 
 

@@ -60,3 +60,10 @@ def test_nothing_solved_is_said() -> None:
 def test_of_several_events_whose_each_order_is() -> None:
     text = told(example("several"))
     assert row(text, "2")[-4:] == ["withdrawal", "216.28,", "rebalance", "1,235.13"]
+
+
+def test_a_transfer_is_told_and_is_no_order() -> None:
+    """Under the orders: what one slice hands to another of the same security."""
+    printed = told(example("shared"))
+    assert "AAPL gives my Apple" in printed
+    assert sum("AAPL" in line and "sell" in line for line in printed.splitlines()) == 1
