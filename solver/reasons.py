@@ -149,7 +149,7 @@ class _Explainer:
         """The least that some leaf could buy if there were money for it; 0 where none may buy anything."""
         found = []
         for row in self.inside:
-            limit, held = self.problem.situation.limit(row), self.tree.value[row]
+            limit, held = self.problem.situation.limit(row), self._held(row)
             least = max(limit.min_trade, limit.least - held)
             if row in self.steps:
                 least = self.steps[row].amount(self.steps[row].reaching(max(least, 1)))
@@ -217,7 +217,7 @@ class _Explainer:
         if row not in self.limits or abs(self._wanted(row) - self.flow[row]) < 0.5:
             return None
         limit, slices = self.limits[row], self._slices(row)
-        held = sum(self.tree.value[r] for r in slices)
+        held = self._held(row)
         wanted, trade = sum(self._wanted(r) for r in slices), sum(self.flow[r] for r in slices)
         away = wanted - trade
         if abs(away) < 0.5:
@@ -234,6 +234,10 @@ class _Explainer:
     def _slices(self, row: int) -> tuple[int, ...]:
         """All slices that hold the leaf's security."""
         return self.shared.get(self.tree.security_ids[row], (row,))
+
+    def _held(self, row: int) -> int:
+        """What the account holds of the leaf's security; of a pie, what it is worth."""
+        return sum(self.tree.value[r] for r in self._slices(row))
 
     def _limited_below(self, row: int) -> bool:
         return any(self._limited(r) for r in self.tree.below(row) if r in self.limits)
@@ -310,8 +314,8 @@ class _Explainer:
         return self._wanted(row) > 0 and self._retired_around(row)
 
     def _closed(self, row: int) -> list[Said]:
-        held = self.tree.value[row]
-        closed = not self.tree.children[row] and held < self._minimum(row) and self.flow[row] == -held
+        held, traded = self._held(row), sum(self.flow[r] for r in self._slices(row))
+        closed = not self.tree.children[row] and held < self._minimum(row) and traded == -held
         return [ReasonCode.CLOSED_BELOW_MINIMUM] if closed else []
 
     def _traded(self, row: int, limited: list[Said]) -> list[Said]:
