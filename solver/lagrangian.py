@@ -15,6 +15,7 @@ Source: PROBLEM.md §3; Lagrangian duality.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,7 +32,10 @@ UNIT_ROUNDOFF = 2.0**-53
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The sum of least values at ``multipliers``; by order what it does there, and by how much that is the best."""
+    """The sum of least values at ``multipliers``; by order what it does there, and by how much that is the best.
+
+    Where no gap lies between what an order may do there is nothing to decide, and that much is infinite.
+    """
 
     bound: float
     multipliers: dict[int, float]
@@ -47,6 +51,8 @@ def decided(problem: Problem, low: Ints, high: Ints, multipliers: Mapping[int, f
     second = search.second - np.where(np.isfinite(search.lowest), search.lowest, 0.0)
     sides = {row: int(np.sign(search.at[row])) for row in alone} | search.sides
     regrets = {row: float(second[row]) for row in alone} | search.regret
+    gaps = (problem.buy_min > 1) | (problem.sell_min > 1) | (problem.closes > 0)
+    regrets |= {row: math.inf for row in regrets if not gaps[row] and row not in problem.steps}  # nothing to decide
     return Decided(bound, search.multipliers, sides, regrets)
 
 
