@@ -262,7 +262,7 @@ def with_nets(problem: Problem, nets: Sequence[Net]) -> Problem:
     for row, leaves in summed.items():
         changed["ideal_whole"][row], changed["ideal_part"][row] = divmod(float(problem.ideal[leaves].sum()), 1.0)
     changed["keep"] = np.append(problem.keep, [-1] * count)
-    changed["parent"] = np.append(problem.parent, [-1] * count).astype(np.intp)
+    changed["parent"] = np.append(problem.parent, [problem.event_row] * count).astype(np.intp)
     steps = {row: one for row, one in problem.steps.items() if order_row[row] == row}
     steps |= {row: net.limit.steps for row, net in enumerate(nets, size) if net.limit.steps and net.limit.steps.coarse}
     arrays = {name: frozen(array) for name, array in changed.items()}

@@ -99,7 +99,7 @@ def test_equals_brute_force_to_the_cent(
 @pytest.mark.parametrize(
     ("asked", "examples", "own"),
     [
-        (accounts(100_000, 10).map(ruled), 120, 0.98),
+        (accounts(100_000, 10).map(ruled), 120, 0.9),
         (ruled_accounts(100_000, 10), 120, 0.6),
         (several(100_000, 8, ruled=True), 80, 0.6),
         (stepped_accounts(100_000, 6), 30, 0.0),
