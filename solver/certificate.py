@@ -283,7 +283,7 @@ def tracking_error(problem: Problem, flows: Sequence[int]) -> float:
     return math.fsum(terms)
 
 
-def lower_bound(problem: Problem, branches: Sequence[Branch], error: float = math.inf) -> float:
+def lower_bound(problem: Problem, branches: Sequence[Branch], error: float) -> float:
     """The least bound of all branches, at least 0 (J ≥ 0 always holds); 0 where they do not cover every case.
 
     Bounds that are found by counting sums look for plans of less than ``error`` only, and are no more than that.
@@ -303,7 +303,7 @@ def lower_bound(problem: Problem, branches: Sequence[Branch], error: float = mat
 
 def _bound(problem: Problem, branch: Branch, error: float) -> float:
     tree = TreeBound(problem, branch.path)
-    if branch.counted and set(branch.counted) == set(problem.pies) and error < math.inf:
+    if branch.counted and set(branch.counted) == set(problem.pies):
         try:
             return enumerated(problem, tree.low, tree.high, branch.counted, error).bound
         except TooMany:

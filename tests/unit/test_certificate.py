@@ -124,11 +124,11 @@ def test_bad_evidence_never_raises_the_bound(event: Event) -> None:
             for change in (-1.0, -0.01, 0.01, 1.0, 100.0):
                 spoiled = dict(branch.multipliers)
                 spoiled[p] = spoiled[p] + change
-                assert lower_bound(held, [Branch(branch.path, spoiled)]) <= optimum + 1e-9
+                assert lower_bound(held, [Branch(branch.path, spoiled)], optimum) <= optimum + 1e-9
             missing = {q: m for q, m in branch.multipliers.items() if q != p}
-            assert lower_bound(held, [Branch(branch.path, missing)]) == 0.0
+            assert lower_bound(held, [Branch(branch.path, missing)], optimum) == 0.0
             bad = dict(branch.multipliers) | {p: np.array([np.nan])}
-            assert lower_bound(held, [Branch(branch.path, bad)]) == 0.0
+            assert lower_bound(held, [Branch(branch.path, bad)], optimum) == 0.0
 
 
 def test_branches_that_leave_a_case_out_prove_nothing() -> None:
@@ -145,7 +145,7 @@ def test_branches_that_leave_a_case_out_prove_nothing() -> None:
     for one, other in (((low, 2), (4, high)), ((low + 1, 3), (4, high)), ((low, 3), (4, high - 1))):
         assert not covers(case, [((leaf, *one),), ((leaf, *other),)])
     assert not covers(case, [])
-    assert lower_bound(case, [Branch(whole[0], branches[0].multipliers if branches else {})]) == 0.0
+    assert lower_bound(case, [Branch(whole[0], branches[0].multipliers if branches else {})], 1e9) == 0.0
 
 
 def test_an_unproved_stage_is_not_optimal() -> None:
