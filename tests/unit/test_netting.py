@@ -76,6 +76,15 @@ def test_a_row_where_any_rule_binds(limit: Limits) -> None:
     assert net(limit, ALL, ALL).limit == limit
 
 
+def test_single_cents_move_the_parts_of_a_net_order_whatever_its_steps_are() -> None:
+    """S and T trade in shares of 40; a cent can move between a, b and e, but not to d, which is all there is of T."""
+    held = {"a": "S", "b": "S", "d": "T", "e": "U"}
+    portfolio = Portfolio(Pie(tuple(Slice(i, 1, Holding(name, 0)) for i, name in held.items())))
+    problem = posed(portfolio, Deposit(400), limits=dict.fromkeys("abd", Limits(steps=SHARES)))
+    assert next(iter(problem.nets.values())).tolist() == [1, 2]
+    assert problem.rounding_slack == pytest.approx(0.25 * 3 / 100)
+
+
 def test_no_row_where_nobody_trades() -> None:
     nobody: set[int] = set()
     assert net_order(tree(), (A, B, C), Limits(2), 1_000, {"buy": nobody, "sell": {4}, "balance": nobody}) is None
