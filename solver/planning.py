@@ -34,7 +34,7 @@ from solver.rules import BASELINES, Budget, Engine, Rules
 from solver.search import LARGE, Outcome, search
 from solver.situations import Understood, understand
 
-__all__ = ["available", "check_request", "plan", "plan_by_rule"]
+__all__ = ["Solved", "available", "check_request", "plan", "plan_by_rule", "solve"]
 
 EXTRAS = {Engine.REFERENCE: ("cvxpy", "pyscipopt"), Engine.KERNEL: ("numba",)}
 
@@ -47,6 +47,15 @@ class _Answer:
     trades: Ints
     stage: CashStage
     engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """Trades by row (minor units), the cash case that they are best for, and what is proved of them."""
+
+    problem: Problem
+    trades: Ints
+    proved: Proved
 
 
 def plan(
@@ -75,12 +84,19 @@ def plan(
     problem = build_problem(understood.situation)
     if engine in BASELINES:
         return plan_by_rule(understood, problem, engine, explain)[0]
+    solved = solve(problem, engine, budget)
+    if isinstance(solved, Infeasible):
+        return solved
+    return report(understood, solved.problem, solved.trades, solved.proved, explain and not budget.cancelled)
+
+
+def solve(problem: Problem, engine: Engine, budget: Budget) -> Solved | Infeasible:
+    """The best trades for ``problem``, certified; ``engine`` is none of the baselines."""
     answer = _solve(problem, engine, budget)
     if isinstance(answer, Infeasible):
         return answer
     trades = in_listed_order(answer.outcome.problem, answer.trades)
-    proved = _certified(answer, trades, budget)
-    return report(understood, answer.outcome.problem, trades, proved, explain and not budget.cancelled)
+    return Solved(answer.outcome.problem, trades, _certified(answer, trades, budget))
 
 
 def plan_by_rule(understood: Understood, problem: Problem, baseline: Engine, explain: bool = True) -> tuple[Plan, int]:
@@ -127,11 +143,11 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
     found = _compiled(stage, budget) if engine is Engine.KERNEL else []
     if not found:
         engine = Engine.HIGHS if engine is Engine.KERNEL else engine
-        solve = _referred if engine is Engine.REFERENCE else search
-        found = _found(solve, stage, budget)
+        look = _referred if engine is Engine.REFERENCE else search
+        found = _found(look, stage, budget)
         looser = None if found or budget.exhausted else any_cash(problem)
         if looser:
-            stage, found = looser, _found(solve, looser, budget)
+            stage, found = looser, _found(look, looser, budget)
     if not found:
         return Infeasible("OUT_OF_TIME" if budget.exhausted else "NO_PLAN_FOUND", ())
     best = min(found, key=lambda o: (o.excess, o.incumbent.error if o.incumbent else np.inf))
@@ -143,11 +159,11 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
 
 def _compiled(stage: CashStage, budget: Budget) -> list[Outcome]:
     """The cash cases of ``stage`` as the kernel solves them; none at all where one of them is not the kernel's."""
-    from solver.engines.kernel.engine import solve  # numba takes half a second, and most processes never ask for it
+    from solver.engines.kernel import engine as kernel  # numba takes half a second, and most processes never ask for it
 
     outcomes = []
     for case in stage.cases:
-        solved = solve(case, budget)
+        solved = kernel.solve(case, budget)
         if solved is None:
             return []
         found = Incumbent(solved.trades, solved.flows, solved.error)
@@ -156,9 +172,9 @@ def _compiled(stage: CashStage, budget: Budget) -> list[Outcome]:
     return outcomes
 
 
-def _found(solve: Callable[[Problem, Budget], Outcome], stage: CashStage, budget: Budget) -> list[Outcome]:
+def _found(look: Callable[[Problem, Budget], Outcome], stage: CashStage, budget: Budget) -> list[Outcome]:
     """The cash cases of ``stage`` that have a plan."""
-    return [outcome for case in stage.cases if (outcome := solve(case, budget)).incumbent is not None]
+    return [outcome for case in stage.cases if (outcome := look(case, budget)).incumbent is not None]
 
 
 def _referred(problem: Problem, budget: Budget) -> Outcome:

@@ -25,6 +25,7 @@ SOLVER_ORDER = [
     "rules",
     "plan",
     "tree",
+    "columns",
     "domains",
     "ideal",
     "modes",
@@ -72,6 +73,7 @@ SOLVER_ORDER = [
     "orders",
     "report",
     "planning",
+    "bulk",
     "comparison",
     "costs",
 ]
