@@ -55,7 +55,8 @@ def plan_columns(accounts: Accounts, engine: Engine = Engine.KERNEL, budget: Cal
     if engine in BASELINES:
         told = f"is {engine.value}; columns are planned by engines that prove their plans: AUTO, HIGHS, KERNEL"
         raise InvalidRequest((Violation("engine", "NOT_IN_COLUMNS", told),))
-    plans, rest = _untouched(accounts)
+    plans = _by_the_loop(accounts) if engine is Engine.KERNEL else no_plans(len(accounts.event), len(accounts.parent))
+    rest = np.flatnonzero(plans.quality == 0)
     refusals, evidence, cuts = dict[int, Refusal](), dict[int, list[Any]](), dict[int, list[Any]]()
     for account in rest.tolist():
         found = _planned(accounts, account, engine, budget())
@@ -68,9 +69,10 @@ def plan_columns(accounts: Accounts, engine: Engine = Engine.KERNEL, budget: Cal
     return Planned(_spliced(plans, "cut_start", CUTS, cuts), refusals, rest)
 
 
-def _untouched(accounts: Accounts) -> tuple[Plans, Ints]:
-    count = len(accounts.event)
-    return no_plans(count, len(accounts.parent)), np.arange(count)
+def _by_the_loop(accounts: Accounts) -> Plans:
+    from solver.engines.kernel.loop import plan_all  # numba takes half a second, and most processes never ask for it
+
+    return plan_all(accounts)
 
 
 def _planned(accounts: Accounts, account: int, engine: Engine, budget: Budget) -> tuple[Understood, Solved] | Refusal:

@@ -23,7 +23,9 @@ __all__ = ["compiled"]
 
 F = TypeVar("F", bound=Callable[..., object])
 # numba asks only whether a function's own file has changed, but what it compiled holds what the file calls as well
-SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+OWN = sorted(Path(__file__).parent.glob("*.py"))
+CONSTANTS = [Path(__file__).parents[2] / f"{name}.py" for name in ("columns", "ideal", "money", "portfolio", "rules")]
+SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in OWN + CONSTANTS)).hexdigest()
 
 
 def compiled(function: F) -> F:

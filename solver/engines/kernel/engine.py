@@ -16,11 +16,11 @@ from solver.bound import Branch, Cut
 from solver.cents import tracking_error
 from solver.engines.kernel.branching import explore
 from solver.engines.kernel.memory import BOUNDS, ENTRIES, Work, new_work
-from solver.engines.kernel.tree import BUYS, SELLS, Columns, load
+from solver.engines.kernel.tree import BUYS, SELLS, Posed, load
 from solver.problem import Ints, Problem
 from solver.rules import Budget
 
-__all__ = ["EASY", "Solved", "columns_of", "memory_for", "solve"]
+__all__ = ["EASY", "Solved", "memory_for", "posed_of", "solve"]
 
 MAX_BRANCHES = 4_096
 MAX_WORK = 20_000_000  # slices looked at: about a second, and nothing stops the compiled loop sooner
@@ -47,16 +47,13 @@ class Solved:
     bounds: int
 
 
-def columns_of(problem: Problem) -> Columns:
-    """One problem as columns of a single account; a sale of all that no range has is a range of one amount."""
+def posed_of(problem: Problem) -> Posed:
+    """One problem for the kernel; a sale of all that no range has is a range of one amount."""
     splits = np.zeros(len(problem.value), dtype=np.bool_)
     splits[list(problem.pies)] = True
     only_all = problem.sell_max == 0
-    return Columns(
-        start=np.array([0, len(problem.value)]),
-        event=np.array([problem.event_row]),
-        spare=np.array([problem.spare]),
-        gapless=np.array([problem.gapless]),
+    return Posed(
+        head=np.array([len(problem.value), problem.event_row, problem.spare, problem.gapless]),
         parent=problem.parent,
         splits=splits,
         received=problem.received,
@@ -80,7 +77,7 @@ def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved
         return None
     most_work = int(min(MAX_WORK, WORK_A_SECOND * budget.seconds_left()))  # before the first call of all compiles
     work = memory_for(held)
-    if not load(columns_of(held), 0, work.tree):
+    if not load(posed_of(held), work.tree):
         return None
     proved = explore(work, easy_branches, min(budget.work_limit, MAX_BRANCHES), most_work)
     if not np.isfinite(work.figures[0]):

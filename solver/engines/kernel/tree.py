@@ -25,22 +25,19 @@ from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.memory import Node, Nodes
 from solver.problem import Floats, Ints
 
-__all__ = ["BUYS", "FREE", "INTERVAL", "RESTS", "SELLS", "Columns", "load"]
+__all__ = ["BUYS", "FREE", "INTERVAL", "RESTS", "SELLS", "Posed", "load"]
 
 RESTS, BUYS, SELLS, FREE, INTERVAL = 0, 1, -1, 2, 3  # what a leaf may do; INTERVAL: anything from least to most
 
 
-class Columns(NamedTuple):
-    """Many accounts: row r of account a is ``start[a] + r``, money in minor units, ``Problem``'s fields by its names.
+class Posed(NamedTuple):
+    """One account's problem, a row a node: ``Problem``'s fields by its names, money in minor units.
 
-    By account: ``event`` (a row of the account), ``spare``, ``gapless`` (no minimum: every domain is one interval).
-    By row: ``parent`` (a row of the account), ``splits`` (a pie that has money to split), and the rest.
+    ``head`` has how many rows there are, the event's row, ``spare``, and 1 where no domain has a gap; ``splits`` marks
+    pies that have money to split.
     """
 
-    start: Ints
-    event: Ints
-    spare: Ints
-    gapless: NDArray[np.bool_]
+    head: Ints
     parent: Ints
     splits: NDArray[np.bool_]
     received: Ints
@@ -57,37 +54,36 @@ class Columns(NamedTuple):
 
 
 @compiled
-def load(columns: Columns, account: int, tree: Nodes) -> bool:
+def load(posed: Posed, tree: Nodes) -> bool:
     """Fill ``tree`` with one account; false where some leaf has no way to go at all."""
-    start, stop = columns.start[account], columns.start[account + 1]
-    _number(columns, start, stop, start + columns.event[account], tree)
+    _number(posed, posed.head[0], posed.head[1], tree)
     wide = 0.0
     for n in range(1, tree[0].nodes):
-        wide += columns.scale[start + tree[n].row]
+        wide += posed.scale[tree[n].row]
     wide = 1e3 * max(wide, 1.0)
     possible = True
     for n in range(tree[0].nodes):
-        row = start + tree[n].row
-        _fill(columns, row, tree[n], n > 0, wide)
+        row = tree[n].row
+        _fill(posed, row, tree[n], n > 0, wide)
         if n > 0 and tree[n].last == 0:
-            possible = _fill_leaf(columns, row, tree[n], columns.gapless[account]) and possible
-    tree[0].least, tree[0].most = -float(columns.spare[account]), 0.0
+            possible = _fill_leaf(posed, row, tree[n], posed.head[3] > 0) and possible
+    tree[0].least, tree[0].most = -float(posed.head[2]), 0.0
     for i in range(tree[0].pies):
         p = tree[i].pie
-        row = start + tree[p].row
-        need = columns.received[row] + (columns.ideal_whole[row] if p else 0)
+        row = tree[p].row
+        need = posed.received[row] + (posed.ideal_whole[row] if p else 0)
         for c in range(tree[p].first, tree[p].last):
-            need -= columns.ideal_whole[start + tree[c].row]
+            need -= posed.ideal_whole[tree[c].row]
         tree[p].need = float(need)
     return possible
 
 
 @compiled
-def _number(columns: Columns, start: int, stop: int, event: int, tree: Nodes) -> None:
+def _number(posed: Posed, stop: int, event: int, tree: Nodes) -> None:
     """Give every row inside the event its node: the event's pie, then the slices of each pie, one pie after another."""
-    tree[0].row, tree[0].above, tree[0].first, tree[0].last = event - start, -1, 0, 0
+    tree[0].row, tree[0].above, tree[0].first, tree[0].last = event, -1, 0, 0
     nodes, pies = 1, 0
-    if columns.splits[event]:
+    if posed.splits[event]:
         tree[0].pie = 0
         pies = 1
     i = 0
@@ -95,15 +91,15 @@ def _number(columns: Columns, start: int, stop: int, event: int, tree: Nodes) ->
         p = tree[i].pie
         tree[p].first = nodes
         above = tree[p].row
-        for row in range(start + above + 1, stop):
-            if columns.parent[row] == above:
-                tree[nodes].row, tree[nodes].above = row - start, p
+        for row in range(above + 1, stop):
+            if posed.parent[row] == above:
+                tree[nodes].row, tree[nodes].above = row, p
                 tree[nodes].first = tree[nodes].last = 0
-                if columns.splits[row]:
+                if posed.splits[row]:
                     tree[pies].pie = nodes
                     pies += 1
                 nodes += 1
-            elif columns.parent[row] < above:
+            elif posed.parent[row] < above:
                 break  # beyond this pie: rows are depth first
         tree[p].last = nodes
         i += 1
@@ -111,30 +107,30 @@ def _number(columns: Columns, start: int, stop: int, event: int, tree: Nodes) ->
 
 
 @compiled
-def _fill(columns: Columns, row: int, node: Node, inside: bool, wide: float) -> None:
+def _fill(posed: Posed, row: int, node: Node, inside: bool, wide: float) -> None:
     """What J and flow conservation say of one node; of the event's pie J says nothing."""
-    scale = columns.scale[row] if inside else 0.0
-    whole = float(columns.ideal_whole[row]) if inside else 0.0
-    node.part = columns.ideal_part[row] if inside else 0.0
+    scale = posed.scale[row] if inside else 0.0
+    whole = float(posed.ideal_whole[row]) if inside else 0.0
+    node.part = posed.ideal_part[row] if inside else 0.0
     node.rest = -whole
     node.half = (scale if scale > 0.0 else wide) / 2.0
     node.inverse = 1.0 / scale if scale > 0.0 else 0.0
-    node.tilt = 2.0 * columns.slope[row] if scale > 0.0 else 0.0
-    node.least = float(columns.flow_min[row]) - whole
-    node.most = float(columns.flow_max[row]) - whole
+    node.tilt = 2.0 * posed.slope[row] if scale > 0.0 else 0.0
+    node.least = float(posed.flow_min[row]) - whole
+    node.most = float(posed.flow_max[row]) - whole
     node.domain = RESTS
 
 
 @compiled
-def _fill_leaf(columns: Columns, row: int, node: Node, gapless: bool) -> bool:
+def _fill_leaf(posed: Posed, row: int, node: Node, gapless: bool) -> bool:
     """A leaf's ranges within its flow's bounds, and what it may do; false where that is nothing."""
-    whole = float(columns.ideal_whole[row])
-    floor, ceiling = columns.flow_min[row], columns.flow_max[row]
-    buys, sells = columns.buy_max[row] > 0, columns.sell_max[row] > 0
-    node.buy_low = float(max(columns.buy_min[row], floor)) - whole if buys else np.inf
-    node.buy_high = float(min(columns.buy_max[row], ceiling)) - whole if buys else -np.inf
-    node.sell_low = float(max(-columns.sell_max[row], floor)) - whole if sells else np.inf
-    node.sell_high = float(min(-columns.sell_min[row], ceiling)) - whole if sells else -np.inf
+    whole = float(posed.ideal_whole[row])
+    floor, ceiling = posed.flow_min[row], posed.flow_max[row]
+    buys, sells = posed.buy_max[row] > 0, posed.sell_max[row] > 0
+    node.buy_low = float(max(posed.buy_min[row], floor)) - whole if buys else np.inf
+    node.buy_high = float(min(posed.buy_max[row], ceiling)) - whole if buys else -np.inf
+    node.sell_low = float(max(-posed.sell_max[row], floor)) - whole if sells else np.inf
+    node.sell_high = float(min(-posed.sell_min[row], ceiling)) - whole if sells else -np.inf
     buys, sells = node.buy_low <= node.buy_high, node.sell_low <= node.sell_high
     if gapless:
         node.domain = INTERVAL

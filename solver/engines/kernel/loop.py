@@ -1,0 +1,206 @@
+"""Many accounts in one compiled loop: columns in, columns out, nothing of Python in between.
+
+An account that the loop does not take, or finds no plan for, keeps quality 0: the pipeline looks at it.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from solver.columns import ENGINES, QUALITIES, Accounts, EventKind, Plans, no_plans
+from solver.engines.kernel.branching import explore
+from solver.engines.kernel.compiled import compiled
+from solver.engines.kernel.engine import EASY, MAX_BRANCHES, MAX_LOG, MAX_WORK
+from solver.engines.kernel.memory import ENTRIES, Work, new_work
+from solver.engines.kernel.posing import pose
+from solver.engines.kernel.rows import Sheet, new_sheet
+from solver.engines.kernel.tree import BUYS, SELLS, Posed, load
+from solver.engines.kernel.twins import in_listed_order
+from solver.portfolio import MAX_DEPTH
+
+__all__ = ["plan_all"]
+
+OPTIMAL, FEASIBLE = QUALITIES.index("OPTIMAL"), QUALITIES.index("FEASIBLE")
+KERNEL = next(number for engine, number in ENGINES.items() if engine.value == "KERNEL")
+LIQUIDATION = int(EventKind.LIQUIDATION)
+EVIDENCE = ("evidence_branch", "evidence_row", "multiplier")
+CUTS = ("cut_branch", "cut_row", "cut_least", "cut_most")
+ROOM_AN_ACCOUNT = 16  # multipliers, at first; more are made where that is not enough
+DEPTH = 4  # levels that there is memory for at first
+_local = threading.local()
+
+
+def plan_all(accounts: Accounts) -> Plans:
+    """Plan every account that the kernel takes; ``accounts`` are columns (``check_columns``)."""
+    count, rows = len(accounts.event), len(accounts.parent)
+    plans = no_plans(count, rows, ROOM_AN_ACCOUNT * count + MAX_LOG)
+    if not count:
+        return _without_room(plans)
+    work, sheet = _memory(int(np.diff(accounts.start).max()))
+    done = 0
+    while True:
+        done = _plan_from(accounts, done, work, sheet, plans)
+        if done == count:
+            return _without_room(plans)
+        plans = _with_room(plans, 2 * len(plans.multiplier))
+
+
+def _memory(rows: int) -> tuple[Work, Sheet]:
+    """This thread's memory, for accounts of up to ``rows`` rows."""
+    if rows > getattr(_local, "rows", 0):
+        depth = DEPTH if rows <= 64 else MAX_DEPTH
+        _local.rows = max(rows, 64)
+        _local.memory = new_work(_local.rows, depth, MAX_BRANCHES, MAX_LOG), new_sheet(_local.rows)
+    memory: tuple[Work, Sheet] = _local.memory
+    return memory
+
+
+def _with_room(plans: Plans, room: int) -> Plans:
+    """``plans`` with so much room for evidence."""
+    changed: dict[str, Any] = {}
+    for name in (*EVIDENCE, *CUTS):
+        column = getattr(plans, name)
+        changed[name] = np.zeros(room, dtype=column.dtype)
+        changed[name][: len(column)] = column
+    return plans._replace(**changed)
+
+
+def _without_room(plans: Plans) -> Plans:
+    """``plans`` with no more room than its evidence needs."""
+    used = dict.fromkeys(EVIDENCE, plans.evidence_start[-1]) | dict.fromkeys(CUTS, plans.cut_start[-1])
+    return plans._replace(**{name: getattr(plans, name)[:size].copy() for name, size in used.items()})
+
+
+@compiled
+def _plan_from(accounts: Accounts, first: int, work: Work, sheet: Sheet, plans: Plans) -> int:
+    """Plan the accounts from ``first`` on. Returns the first for which there is no room left."""
+    for account in range(first, len(accounts.event)):
+        entries, cuts = plans.evidence_start[account], plans.cut_start[account]
+        if pose(accounts, account, sheet) and _fits(sheet, work) and load(sheet.posed, work.tree):
+            proved = explore(work, EASY, MAX_BRANCHES, MAX_WORK)
+            if work.figures[0] < np.inf and work.counts[ENTRIES] < len(work.log):
+                _mark_split(work)
+                entries, cuts = _log(work, sheet.posed, plans, entries, cuts)
+                if entries < 0:
+                    return account
+                _answer(accounts, account, work, sheet, plans, proved)
+        plans.evidence_start[account + 1], plans.cut_start[account + 1] = entries, cuts
+    return len(accounts.event)
+
+
+@compiled
+def _fits(sheet: Sheet, work: Work) -> bool:
+    """Whether there is memory for the account's levels."""
+    rows, level = sheet.rows, 0
+    for r in range(sheet.posed.head[0]):
+        level = max(level, rows[r].level)
+    return bool(8 * (sheet.posed.head[0] + 1) * level + 16 <= len(work.point))
+
+
+@compiled
+def _answer(accounts: Accounts, account: int, work: Work, sheet: Sheet, plans: Plans, proved: bool) -> None:
+    """Write the plan that the search ended with."""
+    first, count, event = accounts.start[account], sheet.posed.head[0], sheet.posed.head[1]
+    posed, tree, trade = sheet.posed, work.tree, sheet.trade
+    for r in range(count):
+        trade[r] = 0
+        plans.ideal[first + r] = posed.ideal_whole[r] + posed.ideal_part[r]
+    sold = 0
+    for n in range(1, tree[0].nodes):
+        if tree[n].last == 0 and sheet.rows[tree[n].row].stop == tree[n].row + 1:
+            trade[tree[n].row] = posed.ideal_whole[tree[n].row] + np.int64(tree[n].best)
+            sold -= trade[tree[n].row]
+    in_listed_order(sheet, event)
+    received, slack = 0, 0.0
+    for r in range(count - 1, -1, -1):
+        received += posed.received[r]
+        row = sheet.rows[r]
+        if row.moves and r:
+            sheet.rows[posed.parent[r]].moves = 1
+        if r > event and row.moves and posed.scale[r] > 0.0:
+            slack += 0.25 / posed.scale[r]
+        plans.trade[first + r] = trade[r]
+    plans.cash_after[account] = accounts.cash[account] + sold
+    if accounts.event[account] == LIQUIDATION:
+        plans.cash_after[account] += _liquidated(accounts, account, sheet, plans)
+    elif accounts.event[account] <= 2:
+        paid = accounts.amount[account] if accounts.event[account] == 1 else -accounts.amount[account]
+        plans.cash_after[account] += paid
+    plans.quality[account] = OPTIMAL if proved else FEASIBLE
+    plans.engine[account] = KERNEL
+    plans.cash_left[account] = received + sold
+    plans.tracking_error[account] = work.figures[0]
+    plans.lower_bound[account] = min(max(0.0, work.figures[1]), work.figures[0])
+    plans.rounding_slack[account] = slack
+
+
+@compiled
+def _liquidated(accounts: Accounts, account: int, sheet: Sheet, plans: Plans) -> int:
+    """Write the sales of what is liquidated; what they raise."""
+    first, at, raised = accounts.start[account], accounts.event_row[account], 0
+    for r in range(at, sheet.rows[at].stop):
+        if sheet.rows[r].stop == r + 1:
+            held = accounts.value[first + r]
+            plans.trade[first + r] = -held
+            plans.ideal[first + r] = -float(held)
+            raised += held
+    return int(raised)
+
+
+@compiled
+def _mark_split(work: Work) -> None:
+    """``open`` of every branch becomes 1 where it was split, and 0 where its bound stands."""
+    branches = work.branch
+    for i in range(work.counts[0]):
+        branches[i].open = 0
+        if branches[i].parent >= 0:
+            branches[branches[i].parent].open = 1
+
+
+@compiled
+def _log(work: Work, posed: Posed, plans: Plans, entries: int, cuts: int) -> tuple[int, int]:
+    """Write the evidence of every branch that was not split, from these places on; where it ends, −1 without room."""
+    branches, tree = work.branch, work.tree
+    for i in range(work.counts[ENTRIES]):
+        one = work.log[i]
+        if branches[one.branch].open:
+            continue
+        if entries == len(plans.multiplier):
+            return -1, -1
+        plans.evidence_branch[entries] = one.branch
+        plans.evidence_row[entries] = tree[one.pie].row
+        plans.multiplier[entries] = one.price
+        entries += 1
+    for i in range(1, work.counts[0]):
+        if branches[i].open:
+            continue
+        depth, at = 0, i
+        while branches[at].parent >= 0:
+            depth, at = depth + 1, branches[at].parent
+        if cuts + depth > len(plans.cut_row):
+            return -1, -1
+        at = i
+        for k in range(cuts + depth - 1, cuts - 1, -1):
+            plans.cut_branch[k] = i
+            _cut(plans, k, work, posed, branches[at].leaf, branches[at].side)
+            at = branches[at].parent
+        cuts += depth
+    return entries, cuts
+
+
+@compiled
+def _cut(plans: Plans, k: int, work: Work, posed: Posed, n: int, side: int) -> None:
+    """What a leaf on ``side`` may trade. A side that is not open to it belongs to resting: no amount is left out."""
+    leaf = work.tree[n]
+    least, most = -posed.sell_max[leaf.row], posed.buy_max[leaf.row]
+    if side == BUYS:
+        least = 1
+    elif side == SELLS:
+        most = -1
+    else:
+        least = 0 if leaf.sell_low <= leaf.sell_high else least
+        most = 0 if leaf.buy_low <= leaf.buy_high else most
+    plans.cut_row[k], plans.cut_least[k], plans.cut_most[k] = leaf.row, least, most

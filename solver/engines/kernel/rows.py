@@ -1,0 +1,118 @@
+"""One account of the columns laid out: its tree checked, its values summed, and memory for what becomes of it.
+
+Whatever looks wrong, or too large for sums in 64 bits, is left to the pipeline, which says what it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from solver.columns import Accounts
+from solver.engines.kernel.compiled import compiled
+from solver.engines.kernel.memory import Records
+from solver.engines.kernel.tree import Posed
+from solver.money import MAX_MONEY
+from solver.portfolio import MAX_DEPTH, MAX_SLICES, MAX_WEIGHT
+
+__all__ = ["EXACT", "Row", "Rows", "Sheet", "lay_out", "new_sheet"]
+
+EXACT = 2**62  # products of money and weights stay below
+Rows = Records
+Row = Records  # one of them
+
+# Money that is no whole number of cents is ``whole + part``, 0 ≤ part < 1.
+ROW = np.dtype(
+    [
+        *((name, np.int64) for name in ("stop", "level", "weight", "value", "received")),
+        *((name, np.int64) for name in ("mode", "deep", "fed", "buys", "sells", "money", "after", "keep", "moves")),
+        *((name, np.float64) for name in ("money_part", "after_part")),
+    ],
+    align=True,
+)
+SHARE = np.dtype([("gain", np.float64), ("shift", np.float64), ("leaf", np.int64)])
+
+
+class Sheet(NamedTuple):
+    """Memory for one account at a time: ``rows`` (a pie's rows end before ``stop``), its problem, lists to sort."""
+
+    rows: Rows
+    posed: Posed
+    share: Records
+    trade: Records
+
+
+def new_sheet(rows: int) -> Sheet:
+    """Memory for accounts of up to ``rows`` rows."""
+
+    kinds: dict[str, Any] = {"splits": np.bool_} | dict.fromkeys(("ideal_part", "scale", "slope"), np.float64)
+    arrays = {name: np.zeros(rows, dtype=kinds.get(name, np.int64)) for name in Posed._fields}
+    posed = Posed(**arrays)._replace(head=np.zeros(4, dtype=np.int64))
+    sorted_ = np.zeros(2 * rows, dtype=SHARE)
+    return Sheet(np.zeros(rows, dtype=ROW), posed, sorted_, np.zeros(rows, dtype=np.int64))
+
+
+@compiled
+def lay_out(accounts: Accounts, account: int, rows: Rows) -> int:
+    """Fill ``rows`` with one account as it is before its event. Returns how many there are, 0 where it looks wrong."""
+    first = accounts.start[account]
+    count = accounts.start[account + 1] - first
+    if count < 2 or count > MAX_SLICES + 1 or not _is_tree(accounts.parent, first, count, rows):
+        return 0
+    total = accounts.cash[account]
+    amount, m = accounts.amount[account], accounts.min_trade[account]
+    if not (0 <= total <= MAX_MONEY and 0 <= amount <= MAX_MONEY and 0 <= m <= MAX_MONEY):
+        return 0
+    for r in range(count):
+        row, weight, value = rows[r], accounts.target_weight[first + r], accounts.value[first + r]
+        if r and not 0 <= weight <= MAX_WEIGHT:
+            return 0
+        if not 0 <= value <= MAX_MONEY:
+            return 0
+        row.weight, row.value = weight, value if row.stop == r + 1 else 0
+        row.received = row.mode = row.deep = row.fed = row.buys = row.sells = row.money = row.after = row.moves = 0
+        row.money_part = row.after_part = 0.0
+        row.keep = -1
+    for r in range(count - 1, 0, -1):
+        rows[accounts.parent[first + r]].value += rows[r].value
+    if total + amount + rows[0].value > MAX_MONEY:
+        return 0
+    most = total + amount + rows[0].value
+    for r in range(count):
+        if rows[r].stop > r + 1 and not _is_pie(accounts.value[first + r], rows, r, most):
+            return 0
+    return int(count)
+
+
+@compiled
+def _is_tree(parent: Records, first: int, count: int, rows: Rows) -> bool:
+    """Whether the rows are a tree laid out depth first; fills ``stop`` and ``level``."""
+    if parent[first] != -1:
+        return False
+    rows[0].level = 0
+    for r in range(1, count):
+        above, around = parent[first + r], r - 1
+        while around > above and around >= 0:
+            rows[around].stop = r
+            around = parent[first + around]
+        if around != above or around < 0:
+            return False
+        rows[r].level = rows[above].level + 1
+        if rows[r].level > MAX_DEPTH:
+            return False
+    around = count - 1
+    while around >= 0:
+        rows[around].stop = count
+        around = parent[first + around]
+    return True
+
+
+@compiled
+def _is_pie(told: int, rows: Rows, p: int, money: int) -> bool:
+    """Whether a pie's targets are some, its value is what lies below or 0, and products with its money are exact."""
+    total, c = 0, p + 1
+    while c < rows[p].stop:
+        total += rows[c].weight
+        c = rows[c].stop
+    return bool(total > 0 and (told == 0 or told == rows[p].value) and total < EXACT // (money + 2))
