@@ -146,7 +146,7 @@ def test_prices_of_any_choice_attain_their_bound(account: Account, random: Rando
         return
     case = decide_cash(problem).cases[0].retired_within(0)
     work = engine.memory_for(case)
-    if not load(engine.posed_of(case), work.tree):
+    if not load(*engine.posed_of(case), work.tree):
         return
     tree = work.tree.view(np.recarray)
     for n in range(1, int(tree[0].nodes)):

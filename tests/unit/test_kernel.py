@@ -84,7 +84,7 @@ def test_a_tree_is_loaded_with_its_sums() -> None:
     """Σ e_c = e_p + need_p at every pie, whatever the flows: what the waist says of y, in the kernel's letters."""
     case = case_of(nested(random.Random(1), 3, 4, 900), Rebalance(), 50)
     work = engine.memory_for(case)
-    assert load(engine.posed_of(case), work.tree)
+    assert load(*engine.posed_of(case), work.tree)
     tree = work.tree.view(np.recarray)
     trades = np.zeros(len(case.value), dtype=np.int64)
     trades[case.leaves] = np.arange(len(case.leaves)) * 7 - 20

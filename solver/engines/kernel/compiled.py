@@ -34,5 +34,6 @@ def compiled(function: F) -> F:
     if dispatcher is not function:  # as it is where NUMBA_DISABLE_JIT is set
         with contextlib.suppress(RuntimeError):  # nowhere to write
             dispatcher.enable_caching()
-            dispatcher._cache._cache_file._source_stamp = SOURCES
+            file = dispatcher._cache._cache_file
+            file._version = f"{file._version}-{SOURCES}"  # looked at before anything of other sources is read
     return cast(F, dispatcher)

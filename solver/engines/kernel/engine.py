@@ -16,7 +16,7 @@ from solver.bound import Branch, Cut
 from solver.cents import tracking_error
 from solver.engines.kernel.branching import explore
 from solver.engines.kernel.memory import BOUNDS, ENTRIES, Work, new_work
-from solver.engines.kernel.tree import BUYS, SELLS, Posed, load
+from solver.engines.kernel.tree import BUYS, HEAD, ROW, SELLS, Head, Rows, load
 from solver.problem import Ints, Problem
 from solver.rules import Budget
 
@@ -47,27 +47,19 @@ class Solved:
     bounds: int
 
 
-def posed_of(problem: Problem) -> Posed:
+def posed_of(problem: Problem) -> tuple[Head, Rows]:
     """One problem for the kernel; a sale of all that no range has is a range of one amount."""
-    splits = np.zeros(len(problem.value), dtype=np.bool_)
-    splits[list(problem.pies)] = True
+    rows = np.zeros(len(problem.value), dtype=ROW)
+    for name in ("parent", "received", "buy_min", "buy_max", "flow_min", "flow_max"):
+        rows[name] = getattr(problem, name)
+    for name in ("ideal_whole", "ideal_part", "scale", "slope"):
+        rows[name] = getattr(problem, name)
     only_all = problem.sell_max == 0
-    return Posed(
-        head=np.array([len(problem.value), problem.event_row, problem.spare, problem.gapless]),
-        parent=problem.parent,
-        splits=splits,
-        received=problem.received,
-        buy_min=problem.buy_min,
-        buy_max=problem.buy_max,
-        sell_min=np.where(only_all, problem.closes, problem.sell_min),
-        sell_max=np.where(only_all, problem.closes, problem.sell_max),
-        flow_min=problem.flow_min,
-        flow_max=problem.flow_max,
-        ideal_whole=problem.ideal_whole,
-        ideal_part=problem.ideal_part,
-        scale=problem.scale,
-        slope=problem.slope,
-    )
+    rows["sell_min"] = np.where(only_all, problem.closes, problem.sell_min)
+    rows["sell_max"] = np.where(only_all, problem.closes, problem.sell_max)
+    rows["splits"][list(problem.pies)] = 1
+    figures = (len(rows), problem.event_row, problem.spare, problem.gapless)
+    return np.array([figures], dtype=HEAD)[0], rows
 
 
 def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved | None:
@@ -77,7 +69,7 @@ def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved
         return None
     most_work = int(min(MAX_WORK, WORK_A_SECOND * budget.seconds_left()))  # before the first call of all compiles
     work = memory_for(held)
-    if not load(posed_of(held), work.tree):
+    if not load(*posed_of(held), work.tree):
         return None
     proved = explore(work, easy_branches, min(budget.work_limit, MAX_BRANCHES), most_work)
     if not np.isfinite(work.figures[0]):

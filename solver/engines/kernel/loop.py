@@ -14,10 +14,10 @@ from solver.columns import ENGINES, QUALITIES, Accounts, EventKind, Plans, no_pl
 from solver.engines.kernel.branching import explore
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.engine import EASY, MAX_BRANCHES, MAX_LOG, MAX_WORK
-from solver.engines.kernel.memory import ENTRIES, Work, new_work
+from solver.engines.kernel.memory import ENTRIES, Node, Work, new_work
 from solver.engines.kernel.posing import pose
 from solver.engines.kernel.rows import Sheet, new_sheet
-from solver.engines.kernel.tree import BUYS, SELLS, Posed, load
+from solver.engines.kernel.tree import BUYS, SELLS, Rows, load
 from solver.engines.kernel.twins import in_listed_order
 from solver.portfolio import MAX_DEPTH
 
@@ -25,7 +25,7 @@ __all__ = ["plan_all"]
 
 OPTIMAL, FEASIBLE = QUALITIES.index("OPTIMAL"), QUALITIES.index("FEASIBLE")
 KERNEL = next(number for engine, number in ENGINES.items() if engine.value == "KERNEL")
-LIQUIDATION = int(EventKind.LIQUIDATION)
+DEPOSIT, WITHDRAWAL, _, _, LIQUIDATION = map(int, EventKind)
 EVIDENCE = ("evidence_branch", "evidence_row", "multiplier")
 CUTS = ("cut_branch", "cut_row", "cut_least", "cut_most")
 ROOM_AN_ACCOUNT = 16  # multipliers, at first; more are made where that is not enough
@@ -79,11 +79,13 @@ def _plan_from(accounts: Accounts, first: int, work: Work, sheet: Sheet, plans: 
     """Plan the accounts from ``first`` on. Returns the first for which there is no room left."""
     for account in range(first, len(accounts.event)):
         entries, cuts = plans.evidence_start[account], plans.cut_start[account]
-        if pose(accounts, account, sheet) and _fits(sheet, work) and load(sheet.posed, work.tree):
+        head = sheet.head[0]
+        posed = pose(accounts, account, sheet) and _fits(head.rows, sheet.rows, len(work.point))
+        if posed and load(head, sheet.rows, work.tree):
             proved = explore(work, EASY, MAX_BRANCHES, MAX_WORK)
             if work.figures[0] < np.inf and work.counts[ENTRIES] < len(work.log):
                 _mark_split(work)
-                entries, cuts = _log(work, sheet.posed, plans, entries, cuts)
+                entries, cuts = _log(work, sheet.rows, plans, entries, cuts)
                 if entries < 0:
                     return account
                 _answer(accounts, account, work, sheet, plans, proved)
@@ -92,57 +94,51 @@ def _plan_from(accounts: Accounts, first: int, work: Work, sheet: Sheet, plans: 
 
 
 @compiled
-def _fits(sheet: Sheet, work: Work) -> bool:
+def _fits(count: int, rows: Rows, points: int) -> bool:
     """Whether there is memory for the account's levels."""
-    rows, level = sheet.rows, 0
-    for r in range(sheet.posed.head[0]):
+    level = 0
+    for r in range(count):
         level = max(level, rows[r].level)
-    return bool(8 * (sheet.posed.head[0] + 1) * level + 16 <= len(work.point))
+    return bool(8 * (count + 1) * level + 16 <= points)
 
 
 @compiled
 def _answer(accounts: Accounts, account: int, work: Work, sheet: Sheet, plans: Plans, proved: bool) -> None:
     """Write the plan that the search ended with."""
-    first, count, event = accounts.start[account], sheet.posed.head[0], sheet.posed.head[1]
-    posed, tree, trade = sheet.posed, work.tree, sheet.trade
-    for r in range(count):
-        trade[r] = 0
-        plans.ideal[first + r] = posed.ideal_whole[r] + posed.ideal_part[r]
-    sold = 0
+    first, count, event = accounts.start[account], sheet.head[0].rows, sheet.head[0].event
+    rows, tree = sheet.rows, work.tree
     for n in range(1, tree[0].nodes):
-        if tree[n].last == 0 and sheet.rows[tree[n].row].stop == tree[n].row + 1:
-            trade[tree[n].row] = posed.ideal_whole[tree[n].row] + np.int64(tree[n].best)
-            sold -= trade[tree[n].row]
-    in_listed_order(sheet, event)
-    received, slack = 0, 0.0
+        row = rows[tree[n].row]
+        if row.stop == tree[n].row + 1:
+            row.trade = row.ideal_whole + np.int64(tree[n].best)
+    in_listed_order(rows, sheet.share, event)
+    received, traded, slack = 0, 0, 0.0
     for r in range(count - 1, -1, -1):
-        received += posed.received[r]
-        row = sheet.rows[r]
-        if row.moves and r:
-            sheet.rows[posed.parent[r]].moves = 1
-        if r > event and row.moves and posed.scale[r] > 0.0:
-            slack += 0.25 / posed.scale[r]
-        plans.trade[first + r] = trade[r]
-    plans.cash_after[account] = accounts.cash[account] + sold
-    if accounts.event[account] == LIQUIDATION:
-        plans.cash_after[account] += _liquidated(accounts, account, sheet, plans)
-    elif accounts.event[account] <= 2:
-        paid = accounts.amount[account] if accounts.event[account] == 1 else -accounts.amount[account]
-        plans.cash_after[account] += paid
+        row = rows[r]
+        received, traded = received + row.received, traded + row.trade
+        if row.moves and r > event:
+            rows[row.parent].moves = 1
+            slack += 0.25 / row.scale if row.scale > 0.0 else 0.0
+        plans.trade[first + r], plans.ideal[first + r] = row.trade, row.ideal_whole + row.ideal_part
+    kind, amount = accounts.event[account], accounts.amount[account]
+    moved = amount if kind == DEPOSIT else -amount if kind == WITHDRAWAL else 0
+    if kind == LIQUIDATION:
+        moved = _liquidated(accounts, account, rows, plans)
+    plans.cash_after[account] = accounts.cash[account] + moved - traded
     plans.quality[account] = OPTIMAL if proved else FEASIBLE
     plans.engine[account] = KERNEL
-    plans.cash_left[account] = received + sold
+    plans.cash_left[account] = received - traded
     plans.tracking_error[account] = work.figures[0]
     plans.lower_bound[account] = min(max(0.0, work.figures[1]), work.figures[0])
     plans.rounding_slack[account] = slack
 
 
 @compiled
-def _liquidated(accounts: Accounts, account: int, sheet: Sheet, plans: Plans) -> int:
+def _liquidated(accounts: Accounts, account: int, rows: Rows, plans: Plans) -> int:
     """Write the sales of what is liquidated; what they raise."""
     first, at, raised = accounts.start[account], accounts.event_row[account], 0
-    for r in range(at, sheet.rows[at].stop):
-        if sheet.rows[r].stop == r + 1:
+    for r in range(at, rows[at].stop):
+        if rows[r].stop == r + 1:
             held = accounts.value[first + r]
             plans.trade[first + r] = -held
             plans.ideal[first + r] = -float(held)
@@ -161,7 +157,7 @@ def _mark_split(work: Work) -> None:
 
 
 @compiled
-def _log(work: Work, posed: Posed, plans: Plans, entries: int, cuts: int) -> tuple[int, int]:
+def _log(work: Work, rows: Rows, plans: Plans, entries: int, cuts: int) -> tuple[int, int]:
     """Write the evidence of every branch that was not split, from these places on; where it ends, −1 without room."""
     branches, tree = work.branch, work.tree
     for i in range(work.counts[ENTRIES]):
@@ -185,17 +181,16 @@ def _log(work: Work, posed: Posed, plans: Plans, entries: int, cuts: int) -> tup
         at = i
         for k in range(cuts + depth - 1, cuts - 1, -1):
             plans.cut_branch[k] = i
-            _cut(plans, k, work, posed, branches[at].leaf, branches[at].side)
+            _cut(plans, k, tree[branches[at].leaf], rows, branches[at].side)
             at = branches[at].parent
         cuts += depth
     return entries, cuts
 
 
 @compiled
-def _cut(plans: Plans, k: int, work: Work, posed: Posed, n: int, side: int) -> None:
+def _cut(plans: Plans, k: int, leaf: Node, rows: Rows, side: int) -> None:
     """What a leaf on ``side`` may trade. A side that is not open to it belongs to resting: no amount is left out."""
-    leaf = work.tree[n]
-    least, most = -posed.sell_max[leaf.row], posed.buy_max[leaf.row]
+    least, most = -rows[leaf.row].sell_max, rows[leaf.row].buy_max
     if side == BUYS:
         least = 1
     elif side == SELLS:

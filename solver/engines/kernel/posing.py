@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from solver.columns import Accounts, EventKind
 from solver.engines.kernel.compiled import compiled
+from solver.engines.kernel.memory import Records
 from solver.engines.kernel.rows import Sheet, lay_out
 from solver.engines.kernel.sorting import sort_ranks
 from solver.engines.kernel.splitting import split
+from solver.engines.kernel.tree import Head, Rows
 from solver.ideal import Mode
-from solver.problem import Ints
 
 __all__ = ["pose"]
 
@@ -23,33 +24,31 @@ DEPOSIT, WITHDRAWAL, REBALANCE, REBALANCE_SHALLOW, LIQUIDATION = map(int, EventK
 
 @compiled
 def pose(accounts: Accounts, account: int, sheet: Sheet) -> bool:
-    """Fill ``sheet.posed`` and ``sheet.rows`` with one account's problem; false where it is for the pipeline."""
-    rows, posed = sheet.rows, sheet.posed
+    """Fill ``sheet`` with one account's problem; false where it is for the pipeline."""
+    rows, head = sheet.rows, sheet.head[0]
     count = lay_out(accounts, account, rows)
     if count == 0:
         return False
     m = max(accounts.min_trade[account], 1)
-    event = _enter(accounts, account, sheet, count)
+    event = _enter(accounts, account, rows, count)
     if event < 0:
         return False
-    _clear(accounts, account, sheet, count)
     for p in range(event, rows[event].stop):
         if rows[p].stop > p + 1 and rows[p].mode != NOTHING:
-            posed.splits[p] = True
-            split(sheet, p)
-    posed.head[0], posed.head[1] = count, event
-    posed.head[2] = m - 1 if rows[event].mode == REBALANCING else 0
-    some = _fill_domains(sheet, event, m)
-    _keep_retired(sheet, event)
+            rows[p].splits = 1
+            split(rows, sheet.share, p)
+    head.rows, head.event = count, event
+    head.spare = m - 1 if rows[event].mode == REBALANCING else 0
+    some = _fill_domains(rows, head, m)
+    _keep_retired(rows, event)
     if rows[event].mode == SELLING:
-        return _pays(sheet, event, m)
+        return _pays(rows, sheet.share, event, m)
     return some
 
 
 @compiled
-def _enter(accounts: Accounts, account: int, sheet: Sheet, count: int) -> int:
+def _enter(accounts: Accounts, account: int, rows: Rows, count: int) -> int:
     """What the event brings or takes, where, and which way its pie goes. Returns its row, −1 where it looks wrong."""
-    rows = sheet.rows
     kind, amount, at = accounts.event[account], accounts.amount[account], accounts.event_row[account]
     cash, m, event = accounts.cash[account], accounts.min_trade[account], 0
     moved = kind in (DEPOSIT, WITHDRAWAL)
@@ -60,9 +59,9 @@ def _enter(accounts: Accounts, account: int, sheet: Sheet, count: int) -> int:
     elif kind == WITHDRAWAL:
         if not 1 <= amount <= rows[0].value + cash:
             return -1
-        rows[0].mode, rows[0].received = SELLING, -_raised(sheet, count, amount - cash, m)
+        rows[0].mode, rows[0].received = SELLING, -_raised(rows, count, amount - cash, m)
     elif kind == LIQUIDATION:
-        if not _liquidate(accounts.parent, accounts.start[account], sheet, at):
+        if not _liquidate(rows, at):
             return -1
         rows[0].mode = BUYING
     else:
@@ -79,25 +78,24 @@ def _enter(accounts: Accounts, account: int, sheet: Sheet, count: int) -> int:
 
 
 @compiled
-def _raised(sheet: Sheet, count: int, short: int, m: int) -> int:
+def _raised(rows: Rows, count: int, short: int, m: int) -> int:
     """F = min(V, max(m₀, what is short)): a sale is at least the minimum, if one can be."""
     if short <= 0:
         return 0
     least = 0
     for r in range(1, count):
-        if sheet.rows[r].stop == r + 1 and sheet.rows[r].value >= m:
+        if rows[r].stop == r + 1 and rows[r].value >= m:
             least = m
-    return int(min(sheet.rows[0].value, max(least, short)))
+    return int(min(rows[0].value, max(least, short)))
 
 
 @compiled
-def _liquidate(parent: Ints, first: int, sheet: Sheet, at: int) -> bool:
+def _liquidate(rows: Rows, at: int) -> bool:
     """Sell all of the slice ``at`` into its pie, whose value counts the proceeds. False where nothing is sold."""
-    rows = sheet.rows
     proceeds = rows[at].value
     if at == 0 or proceeds == 0:
         return False
-    pie = parent[first + at]
+    pie = rows[at].parent
     rest, c = 0, pie + 1
     while c < rows[pie].stop:
         rest += rows[c].weight if c != at else 0
@@ -112,82 +110,68 @@ def _liquidate(parent: Ints, first: int, sheet: Sheet, at: int) -> bool:
 
 
 @compiled
-def _clear(accounts: Accounts, account: int, sheet: Sheet, count: int) -> None:
-    posed, first = sheet.posed, accounts.start[account]
-    for r in range(count):
-        posed.parent[r], posed.splits[r] = accounts.parent[first + r], False
-        posed.received[r] = sheet.rows[r].received
-        posed.buy_min[r] = posed.buy_max[r] = posed.sell_min[r] = posed.sell_max[r] = 0
-        posed.flow_min[r] = posed.flow_max[r] = posed.ideal_whole[r] = 0
-        posed.ideal_part[r] = posed.scale[r] = posed.slope[r] = 0.0
-
-
-@compiled
-def _fill_domains(sheet: Sheet, event: int, m: int) -> bool:
+def _fill_domains(rows: Rows, head: Head, m: int) -> bool:
     """What every leaf may trade and every pie pass on; whether anybody may trade at all."""
-    rows, posed = sheet.rows, sheet.posed
-    money = 0
+    money, event = 0, head.event
     for r in range(event, rows[event].stop):
         money += max(rows[r].received, 0)
         if rows[r].stop == r + 1 and rows[r].sells:
             money += rows[r].value
     some, gapless = False, True
     for r in range(event + 1, rows[event].stop):
-        row, above = rows[r], rows[posed.parent[r]]
+        row, above = rows[r], rows[rows[r].parent]
         if row.stop > r + 1:
-            if posed.splits[r]:
-                posed.flow_min[r] = -row.value if row.mode >= SELLING and above.mode >= SELLING else 0
+            if rows[r].splits:
+                rows[r].flow_min = -row.value if row.mode >= SELLING and above.mode >= SELLING else 0
                 gets = row.mode in (BUYING, REBALANCING) and above.mode in (BUYING, REBALANCING) and above.fed
-                posed.flow_max[r] = money if gets else 0
+                rows[r].flow_max = money if gets else 0
             continue
         if row.buys and m <= money:
-            posed.buy_min[r], posed.buy_max[r], posed.flow_max[r] = m, money, money
+            rows[r].buy_min, rows[r].buy_max, rows[r].flow_max = m, money, money
         if row.sells and row.value > 0:
-            posed.sell_min[r], posed.sell_max[r], posed.flow_min[r] = min(row.value, m), row.value, -row.value
-        row.moves = posed.buy_max[r] > 0 or posed.sell_max[r] > 0
+            rows[r].sell_min, rows[r].sell_max, rows[r].flow_min = min(row.value, m), row.value, -row.value
+        row.moves = rows[r].buy_max > 0 or rows[r].sell_max > 0
         some = some or row.moves > 0
-        gapless = gapless and posed.buy_min[r] <= 1 and posed.sell_min[r] <= 1
-    posed.head[3] = gapless
+        gapless = gapless and rows[r].buy_min <= 1 and rows[r].sell_min <= 1
+    head.gapless = gapless
     return some
 
 
 @compiled
-def _keep_retired(sheet: Sheet, event: int) -> None:
+def _keep_retired(rows: Rows, event: int) -> None:
     """Retired rows keep at most what the ideal does, or as little as they can."""
-    rows, posed = sheet.rows, sheet.posed
     for r in range(rows[event].stop - 1, event, -1):
         row = rows[r]
         if row.keep < 0:
             continue
-        lowest = posed.flow_min[r]
+        lowest = rows[r].flow_min
         if row.stop > r + 1:
             sold = 0
             for c in range(r + 1, row.stop):
-                sold += min(posed.flow_min[c], 0) if rows[c].stop == c + 1 else 0
+                sold += min(rows[c].flow_min, 0) if rows[c].stop == c + 1 else 0
             lowest = max(lowest, sold - row.received)
-        posed.flow_max[r] = min(posed.flow_max[r], max(row.keep - row.value, lowest))
+        rows[r].flow_max = min(rows[r].flow_max, max(row.keep - row.value, lowest))
 
 
 @compiled
-def _pays(sheet: Sheet, event: int, m: int) -> bool:
+def _pays(rows: Rows, share: Records, event: int, m: int) -> bool:
     """Whether sales plainly come to what is wanted: beside [a, b] another [c, d] leaves no gap if c ≤ b − a + 1.
 
     Positions under the minimum that the ideal keeps are not counted: they are not sold for this.
     """
-    rows, posed, share = sheet.rows, sheet.posed, sheet.share
     wanted = -rows[event].received
     if wanted == 0:
         return True
     count = 0
     for r in range(event + 1, rows[event].stop):
-        least, most = posed.sell_min[r], posed.sell_max[r]
-        if most > 0 and not (most < m and most + posed.ideal_whole[r] >= 1):
+        least, most = rows[r].sell_min, rows[r].sell_max
+        if most > 0 and not (most < m and most + rows[r].ideal_whole >= 1):
             share[count].gain, share[count].leaf = float(least - most), r
             count += 1
     sort_ranks(share, count, count)
     low, high = 0, 0
     for i in range(count):
-        least, most = posed.sell_min[share[i].leaf], posed.sell_max[share[i].leaf]
+        least, most = rows[share[i].leaf].sell_min, rows[share[i].leaf].sell_max
         if high == 0:
             low, high = least, most
         elif least <= high - low + 1:

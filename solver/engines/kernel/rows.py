@@ -5,52 +5,37 @@ Whatever looks wrong, or too large for sums in 64 bits, is left to the pipeline,
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from solver.columns import Accounts
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.memory import Records
-from solver.engines.kernel.tree import Posed
+from solver.engines.kernel.tree import HEAD, ROW, Row, Rows
 from solver.money import MAX_MONEY
 from solver.portfolio import MAX_DEPTH, MAX_SLICES, MAX_WEIGHT
 
-__all__ = ["EXACT", "Row", "Rows", "Sheet", "lay_out", "new_sheet"]
+__all__ = ["EXACT", "Sheet", "lay_out", "new_sheet"]
 
 EXACT = 2**62  # products of money and weights stay below
-Rows = Records
-Row = Records  # one of them
-
-# Money that is no whole number of cents is ``whole + part``, 0 ≤ part < 1.
-ROW = np.dtype(
-    [
-        *((name, np.int64) for name in ("stop", "level", "weight", "value", "received")),
-        *((name, np.int64) for name in ("mode", "deep", "fed", "buys", "sells", "money", "after", "keep", "moves")),
-        *((name, np.float64) for name in ("money_part", "after_part")),
-    ],
-    align=True,
-)
 SHARE = np.dtype([("gain", np.float64), ("shift", np.float64), ("leaf", np.int64)])
 
 
 class Sheet(NamedTuple):
-    """Memory for one account at a time: ``rows`` (a pie's rows end before ``stop``), its problem, lists to sort."""
+    """Memory for one account at a time: its problem (a pie's rows end before its ``stop``), and lists to sort.
 
+    Money that is no whole number of cents is ``whole + part``, 0 ≤ part < 1.
+    """
+
+    head: Records
     rows: Rows
-    posed: Posed
     share: Records
-    trade: Records
 
 
 def new_sheet(rows: int) -> Sheet:
     """Memory for accounts of up to ``rows`` rows."""
-
-    kinds: dict[str, Any] = {"splits": np.bool_} | dict.fromkeys(("ideal_part", "scale", "slope"), np.float64)
-    arrays = {name: np.zeros(rows, dtype=kinds.get(name, np.int64)) for name in Posed._fields}
-    posed = Posed(**arrays)._replace(head=np.zeros(4, dtype=np.int64))
-    sorted_ = np.zeros(2 * rows, dtype=SHARE)
-    return Sheet(np.zeros(rows, dtype=ROW), posed, sorted_, np.zeros(rows, dtype=np.int64))
+    return Sheet(np.zeros(1, dtype=HEAD), np.zeros(rows, dtype=ROW), np.zeros(2 * rows, dtype=SHARE))
 
 
 @compiled
@@ -71,9 +56,7 @@ def lay_out(accounts: Accounts, account: int, rows: Rows) -> int:
         if not 0 <= value <= MAX_MONEY:
             return 0
         row.weight, row.value = weight, value if row.stop == r + 1 else 0
-        row.received = row.mode = row.deep = row.fed = row.buys = row.sells = row.money = row.after = row.moves = 0
-        row.money_part = row.after_part = 0.0
-        row.keep = -1
+        _clear(row, accounts.parent[first + r])
     for r in range(count - 1, 0, -1):
         rows[accounts.parent[first + r]].value += rows[r].value
     if total + amount + rows[0].value > MAX_MONEY:
@@ -83,6 +66,16 @@ def lay_out(accounts: Accounts, account: int, rows: Rows) -> int:
         if rows[r].stop > r + 1 and not _is_pie(accounts.value[first + r], rows, r, most):
             return 0
     return int(count)
+
+
+@compiled
+def _clear(row: Row, parent: int) -> None:
+    """Nothing is known yet of what may become of a row."""
+    row.parent, row.splits, row.received, row.keep = parent, 0, 0, -1
+    row.buy_min = row.buy_max = row.sell_min = row.sell_max = row.flow_min = row.flow_max = 0
+    row.mode = row.deep = row.fed = row.buys = row.sells = row.money = row.after = row.moves = row.trade = 0
+    row.ideal_whole = 0
+    row.ideal_part = row.scale = row.slope = row.money_part = row.after_part = 0.0
 
 
 @compiled

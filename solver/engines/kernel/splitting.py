@@ -14,8 +14,9 @@ from __future__ import annotations
 import numpy as np
 
 from solver.engines.kernel.compiled import compiled
-from solver.engines.kernel.rows import Row, Sheet
+from solver.engines.kernel.memory import Records
 from solver.engines.kernel.sorting import sort_ranks
+from solver.engines.kernel.tree import Row, Rows
 from solver.ideal import Mode
 
 __all__ = ["split"]
@@ -24,75 +25,68 @@ BUYING, SELLING, REBALANCING, NOTHING = map(int, (Mode.BUYING, Mode.SELLING, Mod
 
 
 @compiled
-def split(sheet: Sheet, p: int) -> None:
+def split(rows: Rows, share: Records, p: int) -> None:
     """Split the money of pie ``p``, and set all that its slices' rows need."""
-    rows, posed = sheet.rows, sheet.posed
-    total, c = 0, p + 1
-    while c < rows[p].stop:
-        posed.ideal_whole[c], posed.ideal_part[c] = 0, 0.0
+    pie, total, value, c = rows[p], 0, 0, p + 1
+    while c < pie.stop:
         total += rows[c].weight
+        value += rows[c].value
         c = rows[c].stop
-    whole, part = rows[p].money, rows[p].money_part
-    if rows[p].mode == REBALANCING:
-        value, c = 0, p + 1
-        while c < rows[p].stop:
-            value += rows[c].value
-            c = rows[c].stop
-        weight = total
+    whole, part, weight = pie.money, pie.money_part, total
+    if pie.mode == REBALANCING:
         c = p + 1
-        while c < rows[p].stop:
-            _share(sheet, c, whole + value, part, weight)
+        while c < pie.stop:
+            _share(rows[c], whole + value, part, weight)
             c = rows[c].stop
     else:
-        if rows[p].mode == SELLING:
-            whole, part = _sell_retired(sheet, p, whole, part)
-        value, weight = _level(sheet, p, whole, part)
+        if pie.mode == SELLING:
+            whole, part = _sell_retired(rows, p, whole, part)
+        value, weight = _level(rows, share, p, whole, part)
     c = p + 1
-    while c < rows[p].stop:
-        _set(sheet, p, c, total)
-        still = posed.ideal_whole[c] == 0 and posed.ideal_part[c] == 0.0
-        if still and rows[p].mode != REBALANCING and posed.scale[c] > 0.0:  # s_n = (V_n − k_n θ)/(w_n A°_p)
-            above = float(rows[c].value * weight - rows[c].weight * (whole + value)) - rows[c].weight * part
-            posed.slope[c] = above / weight / posed.scale[c]
-        c = rows[c].stop
+    while c < pie.stop:
+        row = rows[c]
+        _set(pie, row, c, total)
+        still = row.ideal_whole == 0 and row.ideal_part == 0.0
+        if still and pie.mode != REBALANCING and row.scale > 0.0:  # s_n = (V_n − k_n θ)/(w_n A°_p)
+            above = float(row.value * weight - row.weight * (whole + value)) - row.weight * part
+            row.slope = above / weight / row.scale
+        c = row.stop
 
 
 @compiled
-def _share(sheet: Sheet, c: int, whole: int, part: float, weight: int) -> None:
+def _share(row: Row, whole: int, part: float, weight: int) -> None:
     """x°_c = k_c (whole + part)/weight − V_c."""
-    product = sheet.rows[c].weight * whole
+    product = row.weight * whole
     quotient = product // weight
-    rest = (float(product - quotient * weight) + sheet.rows[c].weight * part) / weight
+    rest = (float(product - quotient * weight) + row.weight * part) / weight
     carried = np.floor(rest)
     rest -= carried
     if rest >= 1.0:  # less than nothing by rounding
         carried, rest = carried + 1.0, 0.0
-    sheet.posed.ideal_whole[c] = quotient + np.int64(carried) - sheet.rows[c].value
-    sheet.posed.ideal_part[c] = rest
+    row.ideal_whole = quotient + np.int64(carried) - row.value
+    row.ideal_part = rest
 
 
 @compiled
-def _sell_retired(sheet: Sheet, p: int, whole: int, part: float) -> tuple[int, float]:
+def _sell_retired(rows: Rows, p: int, whole: int, part: float) -> tuple[int, float]:
     """Sell retired slices for ``whole + part`` ≤ 0 as far as they go; what is left to raise."""
-    rows, posed = sheet.rows, sheet.posed
     c = p + 1
     while c < rows[p].stop:
         if rows[c].weight == 0 and whole < 0:
             held = rows[c].value
             if whole + held < 0 or (whole + held == 0 and part == 0.0):
-                posed.ideal_whole[c] = -held
+                rows[c].ideal_whole = -held
                 whole += held
             else:
-                posed.ideal_whole[c], posed.ideal_part[c] = whole, part
+                rows[c].ideal_whole, rows[c].ideal_part = whole, part
                 whole, part = 0, 0.0
         c = rows[c].stop
     return whole, part
 
 
 @compiled
-def _level(sheet: Sheet, p: int, whole: int, part: float) -> tuple[int, int]:
+def _level(rows: Rows, share: Records, p: int, whole: int, part: float) -> tuple[int, int]:
     """Bring the most under- or overweight slices together to one level; ΣV and Σk of those that are."""
-    rows, share = sheet.rows, sheet.share
     sign = 1 if rows[p].mode == BUYING else -1
     count, c = 0, p + 1
     while c < rows[p].stop:
@@ -114,25 +108,22 @@ def _level(sheet: Sheet, p: int, whole: int, part: float) -> tuple[int, int]:
             break
         value, weight, active = value + row.value, weight + row.weight, active + 1
     for i in range(active):
-        _share(sheet, share[i].leaf, whole + value, part, weight)
+        _share(rows[share[i].leaf], whole + value, part, weight)
     return value, weight
 
 
 @compiled
-def _set(sheet: Sheet, p: int, c: int, total: int) -> None:
+def _set(pie: Row, row: Row, c: int, total: int) -> None:
     """What follows from x°_c: the money of c, its value afterwards, its scale, and what may happen to it."""
-    rows, posed = sheet.rows, sheet.posed
-    row, pie = rows[c], rows[p]
-    whole, part = posed.ideal_whole[c], posed.ideal_part[c]
+    whole, part = row.ideal_whole, row.ideal_part
     row.money, row.money_part = whole + row.received, part
     row.after, row.after_part = whole + row.value, part
     held = pie.after > 0 or (pie.after == 0 and pie.after_part > 0.0)
     row.buys = pie.buys and row.weight > 0 and held
-    posed.scale[c] = posed.slope[c] = 0.0
     if row.weight == 0:
         row.keep = row.after + (1 if part > 0.0 else 0)
     elif held:
-        posed.scale[c] = row.weight * (float(pie.after) + pie.after_part) / total
+        row.scale = row.weight * (float(pie.after) + pie.after_part) / total
     row.fed = pie.fed or row.received > 0
     if row.stop > c + 1:
         _pass_on(row, pie, whole, part)

@@ -16,74 +16,66 @@ Source: PROBLEM.md §2.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from solver.engines.kernel.compiled import compiled
-from solver.engines.kernel.memory import Node, Nodes
-from solver.problem import Floats, Ints
+from solver.engines.kernel.memory import Node, Nodes, Records
 
-__all__ = ["BUYS", "FREE", "INTERVAL", "RESTS", "SELLS", "Posed", "load"]
+__all__ = ["BUYS", "FREE", "HEAD", "INTERVAL", "RESTS", "ROW", "SELLS", "Head", "Row", "Rows", "load"]
 
 RESTS, BUYS, SELLS, FREE, INTERVAL = 0, 1, -1, 2, 3  # what a leaf may do; INTERVAL: anything from least to most
 
 
-class Posed(NamedTuple):
-    """One account's problem, a row a node: ``Problem``'s fields by its names, money in minor units.
-
-    ``head`` has how many rows there are, the event's row, ``spare``, and 1 where no domain has a gap; ``splits`` marks
-    pies that have money to split.
-    """
-
-    head: Ints
-    parent: Ints
-    splits: NDArray[np.bool_]
-    received: Ints
-    buy_min: Ints
-    buy_max: Ints
-    sell_min: Ints
-    sell_max: Ints
-    flow_min: Ints
-    flow_max: Ints
-    ideal_whole: Ints
-    ideal_part: Floats
-    scale: Floats
-    slope: Floats
+# One account's problem, a record a row: ``Problem``'s fields by their names, money in minor units. ``splits`` marks the
+# pies that have money to split. The rest is where ``rows.py`` keeps what it knows of an account in columns.
+ROW = np.dtype(
+    [
+        *((name, np.int64) for name in ("parent", "splits", "received", "buy_min", "buy_max", "sell_min", "sell_max")),
+        *((name, np.int64) for name in ("flow_min", "flow_max", "ideal_whole")),
+        *((name, np.float64) for name in ("ideal_part", "scale", "slope")),
+        *((name, np.int64) for name in ("stop", "level", "weight", "value", "mode", "deep", "fed", "buys", "sells")),
+        *((name, np.int64) for name in ("money", "after", "keep", "moves", "trade")),
+        *((name, np.float64) for name in ("money_part", "after_part")),
+    ],
+    align=True,
+)
+HEAD = np.dtype([(name, np.int64) for name in ("rows", "event", "spare", "gapless")])
+Rows = Records
+Row = Records  # one of them
+Head = Records  # how many rows there are, the event's, ``spare``, and whether no domain has a gap
 
 
 @compiled
-def load(posed: Posed, tree: Nodes) -> bool:
+def load(head: Head, rows: Rows, tree: Nodes) -> bool:
     """Fill ``tree`` with one account; false where some leaf has no way to go at all."""
-    _number(posed, posed.head[0], posed.head[1], tree)
+    _number(rows, head.rows, head.event, tree)
     wide = 0.0
     for n in range(1, tree[0].nodes):
-        wide += posed.scale[tree[n].row]
+        wide += rows[tree[n].row].scale
     wide = 1e3 * max(wide, 1.0)
     possible = True
     for n in range(tree[0].nodes):
         row = tree[n].row
-        _fill(posed, row, tree[n], n > 0, wide)
+        _fill(rows[row], tree[n], n > 0, wide)
         if n > 0 and tree[n].last == 0:
-            possible = _fill_leaf(posed, row, tree[n], posed.head[3] > 0) and possible
-    tree[0].least, tree[0].most = -float(posed.head[2]), 0.0
+            possible = _fill_leaf(rows[row], tree[n], head.gapless > 0) and possible
+    tree[0].least, tree[0].most = -float(head.spare), 0.0
     for i in range(tree[0].pies):
         p = tree[i].pie
         row = tree[p].row
-        need = posed.received[row] + (posed.ideal_whole[row] if p else 0)
+        need = rows[row].received + (rows[row].ideal_whole if p else 0)
         for c in range(tree[p].first, tree[p].last):
-            need -= posed.ideal_whole[tree[c].row]
+            need -= rows[tree[c].row].ideal_whole
         tree[p].need = float(need)
     return possible
 
 
 @compiled
-def _number(posed: Posed, stop: int, event: int, tree: Nodes) -> None:
+def _number(rows: Rows, stop: int, event: int, tree: Nodes) -> None:
     """Give every row inside the event its node: the event's pie, then the slices of each pie, one pie after another."""
     tree[0].row, tree[0].above, tree[0].first, tree[0].last = event, -1, 0, 0
     nodes, pies = 1, 0
-    if posed.splits[event]:
+    if rows[event].splits:
         tree[0].pie = 0
         pies = 1
     i = 0
@@ -92,14 +84,14 @@ def _number(posed: Posed, stop: int, event: int, tree: Nodes) -> None:
         tree[p].first = nodes
         above = tree[p].row
         for row in range(above + 1, stop):
-            if posed.parent[row] == above:
+            if rows[row].parent == above:
                 tree[nodes].row, tree[nodes].above = row, p
                 tree[nodes].first = tree[nodes].last = 0
-                if posed.splits[row]:
+                if rows[row].splits:
                     tree[pies].pie = nodes
                     pies += 1
                 nodes += 1
-            elif posed.parent[row] < above:
+            elif rows[row].parent < above:
                 break  # beyond this pie: rows are depth first
         tree[p].last = nodes
         i += 1
@@ -107,30 +99,30 @@ def _number(posed: Posed, stop: int, event: int, tree: Nodes) -> None:
 
 
 @compiled
-def _fill(posed: Posed, row: int, node: Node, inside: bool, wide: float) -> None:
+def _fill(row: Row, node: Node, inside: bool, wide: float) -> None:
     """What J and flow conservation say of one node; of the event's pie J says nothing."""
-    scale = posed.scale[row] if inside else 0.0
-    whole = float(posed.ideal_whole[row]) if inside else 0.0
-    node.part = posed.ideal_part[row] if inside else 0.0
+    scale = row.scale if inside else 0.0
+    whole = float(row.ideal_whole) if inside else 0.0
+    node.part = row.ideal_part if inside else 0.0
     node.rest = -whole
     node.half = (scale if scale > 0.0 else wide) / 2.0
     node.inverse = 1.0 / scale if scale > 0.0 else 0.0
-    node.tilt = 2.0 * posed.slope[row] if scale > 0.0 else 0.0
-    node.least = float(posed.flow_min[row]) - whole
-    node.most = float(posed.flow_max[row]) - whole
+    node.tilt = 2.0 * row.slope if scale > 0.0 else 0.0
+    node.least = float(row.flow_min) - whole
+    node.most = float(row.flow_max) - whole
     node.domain = RESTS
 
 
 @compiled
-def _fill_leaf(posed: Posed, row: int, node: Node, gapless: bool) -> bool:
+def _fill_leaf(row: Row, node: Node, gapless: bool) -> bool:
     """A leaf's ranges within its flow's bounds, and what it may do; false where that is nothing."""
-    whole = float(posed.ideal_whole[row])
-    floor, ceiling = posed.flow_min[row], posed.flow_max[row]
-    buys, sells = posed.buy_max[row] > 0, posed.sell_max[row] > 0
-    node.buy_low = float(max(posed.buy_min[row], floor)) - whole if buys else np.inf
-    node.buy_high = float(min(posed.buy_max[row], ceiling)) - whole if buys else -np.inf
-    node.sell_low = float(max(-posed.sell_max[row], floor)) - whole if sells else np.inf
-    node.sell_high = float(min(-posed.sell_min[row], ceiling)) - whole if sells else -np.inf
+    whole = float(row.ideal_whole)
+    floor, ceiling = row.flow_min, row.flow_max
+    buys, sells = row.buy_max > 0, row.sell_max > 0
+    node.buy_low = float(max(row.buy_min, floor)) - whole if buys else np.inf
+    node.buy_high = float(min(row.buy_max, ceiling)) - whole if buys else -np.inf
+    node.sell_low = float(max(-row.sell_max, floor)) - whole if sells else np.inf
+    node.sell_high = float(min(-row.sell_min, ceiling)) - whole if sells else -np.inf
     buys, sells = node.buy_low <= node.buy_high, node.sell_low <= node.sell_high
     if gapless:
         node.domain = INTERVAL

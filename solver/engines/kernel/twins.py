@@ -7,31 +7,30 @@ from __future__ import annotations
 
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.memory import Records
-from solver.engines.kernel.rows import Row, Rows, Sheet
 from solver.engines.kernel.sorting import sort_ranks
+from solver.engines.kernel.tree import Row, Rows
 
 __all__ = ["in_listed_order"]
 
 
 @compiled
-def in_listed_order(sheet: Sheet, event: int) -> None:
-    """Arrange ``sheet.trade`` inside the event's pie, the innermost pies first."""
-    rows = sheet.rows
+def in_listed_order(rows: Rows, share: Records, event: int) -> None:
+    """Arrange what is traded inside the event's pie, the innermost pies first."""
     for p in range(rows[event].stop - 1, event - 1, -1):
         if rows[p].stop == p + 1:
             continue
         holdings, nested, c = 0, 0, p + 1
         while c < rows[p].stop:
             if rows[c].stop == c + 1:
-                sheet.share[holdings].gain, sheet.share[holdings].leaf = float(_mark(rows[c])), c
+                share[holdings].gain, share[holdings].leaf = float(_mark(rows[c])), c
                 holdings += 1
             else:
                 nested += 1
             c = rows[c].stop
         if holdings > 1:
-            _arrange_holdings(sheet, holdings)
+            _arrange_holdings(rows, share, holdings)
         if nested > 1:
-            _arrange_pies(sheet, p)
+            _arrange_pies(rows, p)
 
 
 @compiled
@@ -46,29 +45,28 @@ def _alike(one: Row, other: Row) -> bool:
 
 
 @compiled
-def _arrange_holdings(sheet: Sheet, count: int) -> None:
+def _arrange_holdings(rows: Rows, share: Records, count: int) -> None:
     """Sort ``count`` holdings by their marks, in listed order where equal, and give each run of twins its trades."""
-    rows, share = sheet.rows, sheet.share
     sort_ranks(share, count, count)
     start = 0
     for i in range(1, count + 1):
         if i < count and _alike(rows[share[i].leaf], rows[share[start].leaf]):
             continue
         if i - start > 1:
-            _sort_trades(sheet.trade, share, start, i)
+            _sort_trades(rows, share, start, i)
         start = i
 
 
 @compiled
-def _sort_trades(trade: Records, share: Records, start: int, stop: int) -> None:
+def _sort_trades(rows: Rows, share: Records, start: int, stop: int) -> None:
     """The larger trades to the earlier slices, purchases before sales of one size."""
     for i in range(start + 1, stop):
-        own = trade[share[i].leaf]
+        own = rows[share[i].leaf].trade
         k = i
-        while k > start and _more(own, trade[share[k - 1].leaf]):
-            trade[share[k].leaf] = trade[share[k - 1].leaf]
+        while k > start and _more(own, rows[share[k - 1].leaf].trade):
+            rows[share[k].leaf].trade = rows[share[k - 1].leaf].trade
             k -= 1
-        trade[share[k].leaf] = own
+        rows[share[k].leaf].trade = own
 
 
 @compiled
@@ -77,17 +75,16 @@ def _more(own: int, other: int) -> bool:
 
 
 @compiled
-def _arrange_pies(sheet: Sheet, p: int) -> None:
+def _arrange_pies(rows: Rows, p: int) -> None:
     """Nested pies of ``p`` that are alike, from the first to the last: each gets the most of what is left to them."""
-    rows = sheet.rows
     c = p + 1
     while c < rows[p].stop:
         if rows[c].stop > c + 1:
             d = rows[c].stop
             while d < rows[p].stop:
-                if _same_tree(rows, c, d) and _more_inside(sheet.trade, d, c, rows[c].stop - c):
+                if _same_tree(rows, c, d) and _more_inside(rows, d, c, rows[c].stop - c):
                     for k in range(rows[c].stop - c):
-                        sheet.trade[c + k], sheet.trade[d + k] = sheet.trade[d + k], sheet.trade[c + k]
+                        rows[c + k].trade, rows[d + k].trade = rows[d + k].trade, rows[c + k].trade
                 d = rows[d].stop
         c = rows[c].stop
 
@@ -105,17 +102,17 @@ def _same_tree(rows: Rows, c: int, d: int) -> bool:
 
 
 @compiled
-def _more_inside(trade: Records, d: int, c: int, size: int) -> bool:
+def _more_inside(rows: Rows, d: int, c: int, size: int) -> bool:
     """Whether more is traded from row ``d`` on than from ``c``: in sum, then in sizes, then slice by slice."""
     own = other = own_size = other_size = 0
     for k in range(size):
-        own, other = own + trade[d + k], other + trade[c + k]
-        own_size, other_size = own_size + abs(trade[d + k]), other_size + abs(trade[c + k])
+        own, other = own + rows[d + k].trade, other + rows[c + k].trade
+        own_size, other_size = own_size + abs(rows[d + k].trade), other_size + abs(rows[c + k].trade)
     if abs(own) != abs(other):
         return bool(abs(own) > abs(other))
     if own_size != other_size:
         return bool(own_size > other_size)
     for k in range(size):
-        if trade[d + k] != trade[c + k]:
-            return bool(trade[d + k] > trade[c + k])
+        if rows[d + k].trade != rows[c + k].trade:
+            return bool(rows[d + k].trade > rows[c + k].trade)
     return False
