@@ -15,10 +15,10 @@ from solver.engines.kernel.cents import exact
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.counts import add_prices, fits, least_bound, prepare, update
 from solver.engines.kernel.curves import relax, tighten
-from solver.engines.kernel.memory import BOUNDS, ENTRIES, OPEN, WORK, Nodes, Work
+from solver.engines.kernel.memory import BOUNDS, ENTRIES, OPEN, WORK, Node, Nodes, Work
 from solver.engines.kernel.prices import price_bound
 from solver.engines.kernel.refining import refine
-from solver.engines.kernel.tree import BUYS, FREE, RESTS, SELLS
+from solver.engines.kernel.tree import BUYS, FREE, INTERVAL, RESTS, SELLS
 
 __all__ = ["explore"]
 
@@ -36,9 +36,62 @@ def explore(work: Work, easy_branches: int, most_branches: int, most_work: int) 
     """
     work.figures[0] = np.inf
     work.counts[BOUNDS] = work.counts[WORK] = 0
+    if _rounded(work):
+        return True
     if easy_branches and _explored(work, min(easy_branches, most_branches), most_work, False):
         return True
     return _explored(work, most_branches, most_work, fits(work))
+
+
+@compiled
+def _rounded(work: Work) -> bool:
+    """Whether the best whole cents as if no domain had a gap keep to the gaps: then nothing is better.
+
+    The relaxation is the ideal itself, so that most accounts in which no minimum binds are done without any search.
+    """
+    tree, counts = work.tree, work.counts
+    for n in range(1, tree[0].nodes):
+        if tree[n].last == 0:
+            tree[n].state = tree[n].tried = INTERVAL
+            if not _allowed(tree[n], tree[n].part, 1.0):
+                return False
+    if not tighten(tree, True):
+        return False
+    for n in range(1, tree[0].nodes):
+        if not tree[n].low <= tree[n].part <= tree[n].high:
+            return False
+        tree[n].real = tree[n].part
+    tree[0].real = 0.0
+    for i in range(tree[0].pies):
+        tree[tree[i].pie].price = 0.0
+    error = exact(tree)
+    for n in range(1, tree[0].nodes):
+        if tree[n].last == 0 and not _allowed(tree[n], tree[n].e, 0.0):
+            return False
+    _keep(work, error)
+    counts[0], counts[OPEN], counts[ENTRIES] = 1, 0, 0
+    here = work.branch[0]
+    here.parent, here.leaf, here.side, here.split, here.bound = -1, -1, RESTS, -1, 0.0
+    _raise(work, 0)
+    work.figures[1] = error
+    return _closes(work, here.bound)
+
+
+@compiled
+def _allowed(leaf: Node, e: float, off: float) -> bool:
+    """Whether a leaf may do ``e``, or something less than ``off`` from it."""
+    if leaf.domain == INTERVAL or (leaf.domain in (FREE, RESTS) and abs(e - leaf.rest) <= off):
+        return True
+    buys = leaf.buy_low - off <= e <= leaf.buy_high + off
+    return bool(buys or leaf.sell_low - off <= e <= leaf.sell_high + off)
+
+
+@compiled
+def _keep(work: Work, error: float) -> None:
+    """Keep the whole cents made last as the best plan."""
+    work.figures[0] = error
+    for n in range(work.tree[0].nodes):
+        work.tree[n].best = work.tree[n].e
 
 
 @compiled
@@ -209,9 +262,7 @@ def _try(work: Work, branch: int, counting: bool) -> None:
     work.counts[WORK] += 6 * tree[0].nodes
     error = exact(tree)
     if error < work.figures[0]:
-        work.figures[0] = error
-        for n in range(tree[0].nodes):
-            tree[n].best = tree[n].e
+        _keep(work, error)
     if counting:
         add_prices(work)
     _raise(work, branch)
