@@ -1,8 +1,9 @@
 """The search: which leaves trade. Best first over leaves fixed on a side or at rest, bounded over whole cents.
 
 A branch is closed once its bound meets the best plan in whole cents, so what is returned is final; the prices that
-bounded it are logged as evidence. A few branches bounded by prices alone settle most accounts; the others start again
-with their trading leaves counted. Memory, branches and work are bounded: at a bound the search ends with a gap.
+bounded it are logged as evidence. Branches bounded by prices alone settle most accounts; where they close too little of
+the gap, as among near-equal slices, the search starts again with trading leaves counted. Memory, branches and work are
+bounded: at a bound the search ends with a gap.
 
 Source: PROBLEM.md §3 and §4.
 """
@@ -24,6 +25,7 @@ __all__ = ["explore"]
 
 ROUNDS = 12  # times that a branch's pools are refined
 STALLS = 0.002  # of the gap: a round that closes no more is the last
+PACE = 1 / 256  # of the gap a branch, below which prices alone settle nothing
 NEAR = 1e-10  # relative: bounds and plans are sums of doubles; what lies within it is a tie
 
 
@@ -105,7 +107,7 @@ def _explored(work: Work, most_branches: int, most_work: int, counting: bool) ->
         bound, leaf = branches[branch].bound, branches[branch].split
         if _closes(work, bound):
             break
-        if counts[0] + 3 > most_branches or counts[WORK] > most_work:
+        if counts[0] + 3 > most_branches or counts[WORK] > most_work or (not counting and _stalls(work, bound)):
             work.figures[1] = bound
             return False
         _pop(work)
@@ -116,6 +118,13 @@ def _explored(work: Work, most_branches: int, most_work: int, counting: bool) ->
         _branch(work, branch, leaf, RESTS, bound, counting)
     work.figures[1] = work.figures[0]
     return True
+
+
+@compiled
+def _stalls(work: Work, bound: float) -> bool:
+    """Whether the least bound has risen too little for the branches that it took: then they are too much alike."""
+    root = work.branch[0].bound
+    return bool(bound - root < PACE * work.counts[0] * (work.figures[0] - root) and work.counts[0] > 3)
 
 
 @compiled

@@ -25,7 +25,7 @@ __all__ = ["EASY", "Solved", "memory_for", "posed_of", "solve"]
 MAX_BRANCHES = 4_096
 MAX_WORK = 20_000_000  # slices looked at: about a second, and nothing stops the compiled loop sooner
 WORK_A_SECOND = 10_000_000  # on a slow machine
-EASY = 7  # branches tried before leaves are counted
+EASY = 112  # branches tried, at most, before leaves are counted
 MAX_LOG = 1 << 16
 _local = threading.local()
 
