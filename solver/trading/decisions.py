@@ -64,7 +64,7 @@ SENTENCES = {
     Why.ACCOUNT_RESTRICTED: "The account is restricted from trading.",
     Why.UNFUNDED: "The account is unfunded: what it holds is worth less than the smallest order.",
     Why.CASH_NOT_AVAILABLE: "Its cash can not buy yet; it trades at {then}.",
-    Why.NO_WINDOW: "No trade window is open to this account for a {kind}.",
+    Why.NO_WINDOW: "No trade window is open to this account for its {kind}.",
     Why.POSTPONED: "It was moved here from an earlier session; it trades at {then}.",
     Why.MARKET_CLOSED: "The market is closed; it trades at {then}.",
     Why.OUTSIDE_WINDOW: "No trade window is open; it trades at {then}.",
@@ -77,7 +77,7 @@ BLOCKED_SENTENCES = {
     Why.MARKET_CLOSED: "The market is closed; an instant rebalance is not kept for later.",
     Why.OUTSIDE_WINDOW: "No trade window is open; an instant rebalance is not kept for later.",
     Why.WINDOW_TAKEN: "A rebalance and manual orders share no window; an instant rebalance is not kept for later.",
-    Why.SAME_DAY_TRADE: "Traded on the other side that day: {securities}; a {kind} is refused and not kept for later.",
+    Why.SAME_DAY_TRADE: "Traded on the other side that day: {securities}; refused, and not kept for later.",
 }
 PLANNED_AROUND = "Traded on the other side that day: {securities}; it is planned around."
 
@@ -112,10 +112,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of one account that trade at the same instant: they are planned together, as one problem."""
+    """Events of one account that trade at the same instant: they are planned together, around the blocks of all."""
 
     at: datetime
     events: tuple[int, ...]  # places in the list
+    blocks: tuple[tuple[str, Block], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,13 @@ def decide_together(
         if place is not None and (asked.kind in REBALANCES or asked.kind is Kind.MANUAL_ORDERS):
             taken[asked.kind in REBALANCES].append(place.span_us)
     instants = sorted({decision.at for decision in decisions if decision.at is not None})
-    together = (tuple(k for k, decision in enumerate(decisions) if decision.at == at) for at in instants)
-    return tuple(decisions), tuple(Batch(at, places) for at, places in zip(instants, together, strict=True))
+    return tuple(decisions), tuple(_batch(at, decisions) for at in instants)
+
+
+def _batch(at: datetime, decisions: list[Decision]) -> Batch:
+    places = tuple(k for k, decision in enumerate(decisions) if decision.at == at)
+    blocks = dict.fromkeys(block for k in places for block in decisions[k].blocks)
+    return Batch(at, places, tuple(blocks))
 
 
 def with_blocks(portfolio: Portfolio, blocks: Iterable[tuple[str, Block]]) -> Portfolio:

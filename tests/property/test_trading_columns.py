@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -61,6 +61,27 @@ def instants(draw: st.DrawFn, before: datetime | None = None) -> datetime:
 
 def some(of: st.SearchStrategy[datetime]) -> st.SearchStrategy[datetime | None]:
     return st.none() | of
+
+
+@pytest.mark.parametrize("day", [(2026, 3, 8), (2026, 11, 1), (2026, 11, 20), (2027, 1, 1)])
+@pytest.mark.parametrize("at", [time(0, 0), time(1, 30), time(2, 30), time(14, 30)])
+def test_schedules_turn_at_the_same_microsecond(day: tuple[int, int, int], at: time) -> None:
+    """Both clock changes, hours that come twice or not at all: due, the last run and the clock a microsecond apart."""
+    due = instant_of(microseconds(datetime.combine(date(*day), at, EASTERN)))
+    tick = timedelta(microseconds=1)
+    policy = Policy((Daily(at), EveryDays(3, at)))
+    account = Portfolio(Pie((Slice("a", 1, Holding("AAA0", 1)),)))
+    start = due - timedelta(days=30)
+    lasts = [due - timedelta(days=3), datetime.combine(date(*day) - timedelta(days=2), time(), EASTERN)]
+    for clock in (due - tick, due, due + tick):
+        runs = [None, *(d for d in (due - tick, due, due + tick, due - timedelta(days=1)) if d <= clock)]
+        rebalances = [instant_of(microseconds(last)) + k * tick for last in lasts for k in (-1, 0, 1)]
+        books = [History(start, last, run) for run in runs for last in rebalances]
+        books += [History(s, None, None) for s in (due - tick, due, due + tick) if s <= clock]
+        holds = check_trigger_columns(trigger_columns([account] * len(books), books), policy, clock)
+        for k, history in enumerate(books):
+            found = {trigger.rule for trigger in check_triggers(account, history, policy, clock)}
+            assert found == set(np.flatnonzero(holds[:, k]).tolist())
 
 
 THRESHOLDS = st.sampled_from([0, 1, 10_000, 50_000, 83_333, 100_000, 166_667, 250_000, 500_000])
@@ -150,6 +171,17 @@ def test_what_no_float_can_tell_is_asked_exactly() -> None:
     rules += [Drift(scope, 0, Measure.RELATIVE) for scope in (Scope.SLICES, Scope.CLASSES)]
     holds = check_trigger_columns(trigger_columns(accounts, [History(clock)] * 2), Policy(tuple(rules)), clock)
     assert holds.tolist() == [[True, False]] * len(rules)
+
+
+@pytest.mark.parametrize("scope", [Scope.SLICES, Scope.CLASSES, Scope.PORTFOLIO])
+@pytest.mark.parametrize("share", range(51, 100))
+def test_exactly_at_the_threshold_columns_hold_nothing(scope: Scope, share: int) -> None:
+    """In floats 0.55 − 0.5 is more than 0.05."""
+    slices = (Slice("a", 1, Holding("AAA0", share)), Slice("b", 1, Holding("BBB1", 100 - share)))
+    clock = datetime(2026, 11, 20, 12, tzinfo=EASTERN)
+    policy = Policy((Drift(scope, (share - 50) * 10_000), Drift(scope, (share - 50) * 10_000 - 1)))
+    holds = check_trigger_columns(trigger_columns([Portfolio(Pie(slices))], [History(clock)]), policy, clock)
+    assert holds.tolist() == [[False], [True]]
 
 
 TIMETABLES = [

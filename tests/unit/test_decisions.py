@@ -81,7 +81,7 @@ def test_the_next_morning_window(clock: datetime, expected: datetime) -> None:
     assert decision.window_id == "morning"
 
 
-def test_what_was_asked_in_time_trades_when_its_caller_comes_back_late() -> None:
+def test_asked_in_time_it_trades_when_its_caller_is_late() -> None:
     request = asked(Kind.DEPOSIT, eastern(20, 9, 29, 59))
     assert what(decide(RICH, request, M1_WINDOWS, eastern(20, 9, 30))) == (Action.TRADE_NOW, eastern(20, 9, 30), [])
     assert decide(RICH, request, M1_WINDOWS, eastern(20, 9, 45)).action is Action.TRADE_NOW
@@ -91,7 +91,7 @@ def test_what_was_asked_in_time_trades_when_its_caller_comes_back_late() -> None
     assert what(missed) == (Action.WAIT_UNTIL, eastern(23, 9, 30), [Why.OUTSIDE_WINDOW])
 
 
-def test_the_afternoon_window_is_for_those_entitled_to_it() -> None:
+def test_the_afternoon_window_is_for_those_entitled() -> None:
     entitled = replace(RICH, flags=frozenset({"afternoon"}))
     request = asked(Kind.DEPOSIT)
     assert decide(entitled, request, M1_WINDOWS, NOON).at == eastern(20, 15)
@@ -102,7 +102,7 @@ def test_the_afternoon_window_is_for_those_entitled_to_it() -> None:
     assert what(decide(RICH, request, only, NOON)) == (Action.BLOCKED, None, [Why.NO_WINDOW])
 
 
-def test_market_closed_scheduled_waits_and_instant_is_blocked() -> None:
+def test_market_closed_scheduled_waits_instant_is_blocked() -> None:
     evening = eastern(20, 18)
     for kind in (Kind.PORTFOLIO_UPDATE, Kind.DEPOSIT, Kind.WITHDRAWAL):
         waiting = decide(RICH, asked(kind), ALLIO_DYNAMIC_WINDOWS, evening)
@@ -231,11 +231,11 @@ def test_a_trade_of_the_day_is_looked_for_on_the_day_of_the_window() -> None:
     assert decide(yesterday, asked(Kind.SCHEDULED_REBALANCE), MARKET, NOON).action is Action.TRADE_NOW
 
 
-def test_a_clients_instant_rebalance_is_refused_and_not_kept() -> None:
+def test_an_instant_rebalance_is_refused_and_not_kept() -> None:
     refused = decide(BOUGHT, asked(Kind.INSTANT_REBALANCE), MARKET, NOON)
     assert what(refused) == (Action.BLOCKED, None, [Why.SAME_DAY_TRADE])
     assert not refused.postponed
-    assert "refused and not kept for later" in refused.reasons[0].sentence
+    assert "refused, and not kept for later" in refused.reasons[0].sentence
     assert decide(BOUGHT, asked(Kind.MANUAL_ORDERS), MARKET, NOON).action is Action.BLOCKED
 
 
@@ -292,11 +292,23 @@ def test_a_postponed_rebalance_finds_its_next_session_taken() -> None:
     assert [r.code for r in decisions[1].reasons] == [Why.MARKET_CLOSED, Why.SAME_DAY_TRADE, Why.WINDOW_TAKEN]
 
 
-def test_events_that_wait_for_one_window_are_planned_together() -> None:
+def test_events_of_one_window_are_planned_together() -> None:
     events = (asked(Kind.DEPOSIT), asked(Kind.INSTANT_REBALANCE), asked(Kind.CLIENT_REBALANCE), asked(Kind.LIQUIDATION))
     decisions, batches = decide_together(RICH, events, M1_WINDOWS, NOON)
     assert [d.action.value for d in decisions] == ["WAIT_UNTIL", "BLOCKED", "WAIT_UNTIL", "WAIT_UNTIL"]
     assert [(b.at, b.events) for b in batches] == [(eastern(23, 9, 30), (0, 2, 3))]
+
+
+def test_a_batch_is_planned_around_the_blocks_of_all_its_events() -> None:
+    account = replace(RICH, trades=(*BOUGHT.trades, Traded("BBB", Side.SELL, eastern(20, 10)), *BOUGHT.trades))
+    _, batches = decide_together(
+        account, (asked(Kind.DEPOSIT), asked(Kind.WITHDRAWAL), asked(Kind.DEPOSIT)), MARKET, NOON
+    )
+    assert len(batches) == 1
+    assert batches[0].blocks == (
+        ("BBB", Block(Side.BUY, BlockReason.SAME_DAY_TRADE)),
+        ("AAA", Block(Side.SELL, BlockReason.SAME_DAY_TRADE)),
+    )
 
 
 def violations(account: Account, request: Asked, timetable: Timetable, clock: datetime) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ def utc(*at: int) -> datetime:
     return datetime(*at, tzinfo=UTC)  # type: ignore[misc,arg-type]
 
 
-def test_the_morning_window_is_at_half_past_nine_on_the_exchanges_clock() -> None:
+def test_the_morning_window_is_at_half_past_nine() -> None:
     """Both clock changes: the Fridays before and the Mondays after."""
     assert opened(M1_WINDOWS, "morning", date(2026, 3, 6)) == [(utc(2026, 3, 6, 14, 30), utc(2026, 3, 6, 15, 30))]
     assert opened(M1_WINDOWS, "morning", date(2026, 3, 9))[0][0] == utc(2026, 3, 9, 13, 30)
@@ -80,7 +80,7 @@ def test_the_daily_run_has_until_the_close() -> None:
     ]
 
 
-def test_what_is_postponed_comes_at_the_open_or_at_the_time_configured() -> None:
+def test_postponed_to_the_open_or_a_configured_time() -> None:
     """Nine o'clock is before the exchange opens: then it is the open."""
     for at, expected in ((None, utc(2026, 11, 20, 14, 30)), (time(9), utc(2026, 11, 20, 14, 30))):
         timetable = Timetable((Window("w"),), postponed_at=at)

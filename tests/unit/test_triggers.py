@@ -91,7 +91,7 @@ def test_slices_are_measured_in_their_pie_and_pies_in_theirs() -> None:
     assert told(portfolio, Drift(Scope.PIES, 100_000)) == ()
 
 
-def test_an_asset_class_is_the_sum_of_its_slices_anywhere() -> None:
+def test_an_asset_class_is_the_sum_of_its_slices() -> None:
     portfolio = nested(40, 20, 40)
     found = told(portfolio, Drift(Scope.CLASSES, 99_999))
     assert subjects(found) == ["bonds", "stocks"]
@@ -128,7 +128,7 @@ def test_a_clients_own_rebalance_starts_the_count_anew() -> None:
     assert told(flat(1, 1), rule, last_rebalance_at=own) == ()
 
 
-def test_a_changed_interval_counts_from_the_same_rebalance() -> None:
+def test_a_changed_interval_counts_from_the_same_start() -> None:
     last = CLOCK - timedelta(days=5)
     assert told(flat(1, 1), EveryDays(7), last_rebalance_at=last) == ()
     assert told(flat(1, 1), EveryDays(5), last_rebalance_at=last)
