@@ -281,6 +281,26 @@ def test_decisions_in_columns_are_those_one_by_one(
         assert other == {(security_id, block.side) for security_id, block in decision.blocks}
 
 
+@pytest.mark.parametrize("kind", [Kind.CLIENT_REBALANCE, Kind.MANUAL_ORDERS, Kind.INSTANT_REBALANCE, Kind.DEPOSIT])
+def test_windows_are_shared_to_the_microsecond(kind: Kind) -> None:
+    """The other's last trade a microsecond around the opening and the end of a window, the clock inside and after it."""
+    opens, closes = (datetime(2026, 11, 20, hour, tzinfo=EASTERN) for hour in (10, 12))
+    pair = Timetable((Window("first", time(10), time(12)), Window("second", time(12), time(14))))
+    tick = timedelta(microseconds=1)
+    others = [edge + k * tick for edge in (opens, closes) for k in (-1, 0, 1)]
+    clocks = [opens, opens + tick, closes - tick, closes, closes + tick]
+    cases = [
+        (Account(10**6, 10**6, rebalanced_at=other, manual_orders_at=other), Asked(kind, opens - tick), clock)
+        for other in others
+        for clock in clocks
+        if other <= clock
+    ]
+    rows = decide_columns(decision_columns(cases, pair), pair)
+    for k, (account, asked, clock) in enumerate(cases):
+        decision = decide(account, asked, pair, clock)
+        assert (rows.action[k], rows.at_us[k]) == in_columns(decision, pair)[:2]
+
+
 @settings(max_examples=300, deadline=None)
 @given(decision_cases(), st.sampled_from(TIMETABLES))
 def test_what_waits_trades_when_its_caller_comes_back(

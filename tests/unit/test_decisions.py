@@ -283,6 +283,16 @@ def test_manual_orders_of_this_window_keep_a_rebalance_out_of_it() -> None:
     assert decide(manual, asked(Kind.DEPOSIT), MARKET, NOON).action is Action.TRADE_NOW
 
 
+def test_windows_end_to_end_are_two() -> None:
+    pair = Timetable((Window("first", time(10), time(12)), Window("second", time(12), time(14))))
+    early = eastern(20, 9)
+    events = (asked(Kind.MANUAL_ORDERS, early), asked(Kind.CLIENT_REBALANCE, early), asked(Kind.MANUAL_ORDERS, early))
+    decisions, _ = decide_together(RICH, events, pair, early)
+    assert [d.at for d in decisions] == [eastern(20, 10), eastern(20, 12), eastern(20, 10)]
+    last_moment = replace(RICH, manual_orders_at=eastern(20, 12) - timedelta(microseconds=1))
+    assert decide(last_moment, asked(Kind.CLIENT_REBALANCE), pair, NOON).action is Action.TRADE_NOW
+
+
 def test_a_postponed_rebalance_finds_its_next_session_taken() -> None:
     evening = eastern(20, 9)
     account = replace(RICH, trades=(Traded("AAA", Side.BUY, eastern(20, 8)),))
