@@ -8,7 +8,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from solver import Holding, InvalidRequest, Pie, Portfolio, Slice
+from solver import (
+    ChangedPie,
+    Deposit,
+    Holding,
+    InvalidRequest,
+    Pie,
+    Plan,
+    Portfolio,
+    Slice,
+    TargetChange,
+    TargetSlice,
+    plan,
+)
 from solver.trading.triggers import (
     ALLIO_DYNAMIC_TRIGGERS,
     ALLIO_MANAGED_TRIGGERS,
@@ -198,6 +210,20 @@ def test_m1_never_trades_without_instruction() -> None:
     """However far off, however long ago, whatever cash there is."""
     history = History(STARTED, withdrawal=100)
     assert check_triggers(flat(10**9, 0, cash=10**9), history, M1_TRIGGERS, CLOCK) == ()
+
+
+def test_changed_targets_alone_trigger_nothing() -> None:
+    """And are not planned, either; the next deposit follows them."""
+    changed = TargetChange((ChangedPie("", (TargetSlice("a", 9), TargetSlice("b", 1))),))
+    nothing = plan(flat(500, 500), changed)
+    assert isinstance(nothing, Plan)
+    assert nothing.orders == ()
+    slices = (Slice("a", 9, Holding("AAA", 500)), Slice("b", 1, Holding("BBB", 500)))
+    for policy in (M1_TRIGGERS, ALLIO_DYNAMIC_TRIGGERS):
+        assert check_triggers(Portfolio(Pie(slices)), History(STARTED, CLOCK), policy, CLOCK) == ()
+    invested = plan(Portfolio(Pie(slices)), Deposit(100))
+    assert isinstance(invested, Plan)
+    assert [(order.security_id, order.amount) for order in invested.orders] == [("AAA", 100)]
 
 
 def test_the_allio_presets() -> None:
