@@ -52,7 +52,7 @@ class Unsupported(InvalidRequest):
 
 
 class EngineUnavailable(PiewiseError):
-    """The engine asked for is not installed here; the message says how to install it."""
+    """The engine asked for, or the exchange calendars, are not installed here; the message says how to install them."""
 
 
 class InternalError(PiewiseError):

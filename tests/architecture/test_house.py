@@ -81,6 +81,13 @@ SOLVER_ORDER = [
     "bulk",
     "comparison",
     "costs",
+    "trading.clocks",
+    "trading.triggers",
+    "trading.trigger_columns",
+    "trading.sessions",
+    "trading.accounts",
+    "trading.decisions",
+    "trading.decision_columns",
 ]
 SERVER_ORDER = [
     "conversion",
@@ -121,6 +128,8 @@ def test_imports_run_one_way(path: Path) -> None:
         assert "highspy" not in seen
     if not name.endswith("kernel.compiled"):
         assert "numba" not in seen
+    if not name.endswith("trading.sessions"):
+        assert not [m for m in seen if m.split(".")[0] in ("exchange_calendars", "pandas")]
     for room, order in (("solver", SOLVER_ORDER), ("server", SERVER_ORDER)):
         own = name.removeprefix(f"{room}.")
         if own in order and name != own:

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("PROBLEM.md", "RULES.md")
+PAGES = ("PROBLEM.md", "RULES.md", "TRADING.md")
 BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n*^```\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -25,7 +25,7 @@ def told(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().splitlines()]
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("PROBLEM.md", 1), ("RULES.md", 11)])
+@pytest.mark.parametrize(("page", "blocks"), [("PROBLEM.md", 1), ("RULES.md", 11), ("TRADING.md", 1)])
 def test_the_page_says_what_it_prints(page: str, blocks: int) -> None:
     found = BLOCKS.findall((DOCS / page).read_text())
     assert len(found) >= blocks
@@ -73,6 +73,20 @@ def test_every_rule_has_a_formula_and_a_plan(rule: str) -> None:
     assert formula or "§1 has the formula" in section
     assert re.search(r"^optimum  J", section, re.MULTILINE)
     assert re.search(r"^greedy   J", section, re.MULTILINE)
+
+
+def test_every_behaviour_of_the_published_texts_has_its_lines_and_a_test() -> None:
+    section = (DOCS / "TRADING.md").read_text().split("\n## What the published texts say\n")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    tests = "\n".join(
+        (ROOT / "tests" / "unit" / f"test_{name}.py").read_text() for name in ("triggers", "sessions", "decisions")
+    )
+    texts = set(re.findall(r"\b([A-Z])\s(?:allio|m1)-[\w-]+\.txt", section))
+    assert texts == set("AHPRT")
+    for behaviour, lines, test in rows[2:]:
+        assert re.fullmatch(r"[AHPRT]:\d+(?:, [AHPRT]:\d+)*", lines), behaviour
+        assert tests.count(f"def {test}(") == 1, test
+    assert len(rows) >= 25
 
 
 def test_sources_point_to_sections_that_exist() -> None:

@@ -1,0 +1,121 @@
+"""``python -m benchmarks.trading``: triggers and decisions for a million accounts in columns, on one core.
+
+Two account books of one size: 20 slices each at 5 %, drifted by up to 5 %; every account with one event of any kind and
+two trades, clocks spread over a year.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from solver.trading.clocks import NEVER, microseconds
+from solver.trading.decision_columns import KINDS, DecisionColumns, decide_columns
+from solver.trading.sessions import ALLIO_DYNAMIC_WINDOWS, ALLIO_MANAGED_WINDOWS, M1_WINDOWS, trading_days
+from solver.trading.trigger_columns import TriggerColumns, check_trigger_columns
+from solver.trading.triggers import ALLIO_DYNAMIC_TRIGGERS, Drift, Measure, Policy, Scope
+
+ACCOUNTS, SLICES = 1_000_000, 20
+REPEATS = 3
+CLOCK = datetime(2026, 11, 20, 19, 31, tzinfo=UTC)
+DAY_US = 86_400 * 1_000_000
+
+
+def trigger_books(accounts: int) -> TriggerColumns:
+    """Accounts of one pie each, the last rebalance within a fortnight."""
+    draw, now, rows = np.random.default_rng(1), microseconds(CLOCK), accounts * (SLICES + 1)
+    none = np.zeros(accounts, dtype=np.int64)
+    return TriggerColumns(
+        started_us=none + now - 400 * DAY_US,
+        last_rebalance_us=now - draw.integers(0, 14 * DAY_US, accounts),
+        last_run_us=now - draw.integers(0, 2 * DAY_US, accounts),
+        cash=draw.integers(0, 100, accounts),
+        cash_floor=none,
+        withdrawal=none,
+        start=np.arange(accounts + 1) * (SLICES + 1),
+        parent=np.tile(np.append(-1, np.zeros(SLICES, dtype=np.int64)), accounts),
+        target_weight=np.full(rows, 5),
+        value=draw.integers(95_000, 105_000, rows),
+        asset_class=np.full(rows, -1),
+    )
+
+
+def decision_books(accounts: int, flags: int) -> DecisionColumns:
+    """Accounts that may trade, each with an event of any kind, two trades and manual orders in the last two days."""
+    draw, none = np.random.default_rng(1), np.zeros(accounts, dtype=np.int64)
+    clock = microseconds(CLOCK) - draw.integers(0, 365 * DAY_US, accounts)
+    never, no = np.full(accounts, NEVER), np.zeros(accounts, dtype=np.bool_)
+    return DecisionColumns(
+        clock_us=clock,
+        kind=draw.integers(0, len(KINDS), accounts),
+        asked_us=clock - draw.integers(0, 2 * DAY_US, accounts),
+        postponed_us=never,
+        flags=draw.integers(0, 1 << flags, accounts),
+        value=none + 1_000_000,
+        cash=draw.integers(0, 1_000, accounts),
+        min_order=none + 100,
+        cash_unavailable=none,
+        cash_available_us=never,
+        restricted=no,
+        closed=no,
+        rebalanced_us=never,
+        manual_orders_us=clock - draw.integers(0, 2 * DAY_US, accounts),
+        looked_us=never,
+        trade_start=np.arange(accounts + 1) * 2,
+        trade_side=draw.integers(0, 2, 2 * accounts),
+        trade_us=np.repeat(clock, 2) - draw.integers(0, DAY_US, 2 * accounts),
+        trade_opposed=draw.random(2 * accounts) < 0.3,
+    )
+
+
+def best_seconds(work: Callable[[], object]) -> float:
+    """The least of ``REPEATS`` runs."""
+    taken = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def cases(accounts: int) -> list[tuple[str, Callable[[], object]]]:
+    """What is measured, by name."""
+    books = trigger_books(accounts)
+    policies = [
+        ("triggers: 7 days, cash", ALLIO_DYNAMIC_TRIGGERS),
+        ("triggers: drift of 20 slices, points", Policy((Drift(Scope.SLICES, 3_000),))),
+        ("triggers: drift of 20 slices, relative", Policy((Drift(Scope.SLICES, 50_000, Measure.RELATIVE),))),
+        ("triggers: half the sum over 20 slices", Policy((Drift(Scope.PORTFOLIO, 12_000),))),
+    ]
+    found: list[tuple[str, Callable[[], object]]] = []
+    for name, policy in policies:
+        found.append((name, partial(check_trigger_columns, books, policy, CLOCK)))
+    windows = (("M1", M1_WINDOWS), ("managed", ALLIO_MANAGED_WINDOWS), ("dynamic", ALLIO_DYNAMIC_WINDOWS))
+    for name, timetable in windows:
+        trading_days(timetable)  # once a process, 0.3 s; kept
+        asked = decision_books(accounts, len(timetable.flags))
+        found.append((f"decisions: windows of {name}", partial(decide_columns, asked, timetable)))
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column(f"{ACCOUNTS:,} accounts")
+    for heading in ("seconds", "million accounts/s"):
+        table.add_column(heading, justify="right")
+    for name, work in cases(ACCOUNTS):
+        seconds = best_seconds(work)
+        table.add_row(name, f"{seconds:.2f}", f"{ACCOUNTS / seconds / 1e6:.1f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
