@@ -81,6 +81,11 @@ SOLVER_ORDER = [
     "bulk",
     "comparison",
     "costs",
+    "trading.blocks",
+    "trading.block_columns",
+    "trading.books",
+    "trading.fills",
+    "trading.updates",
 ]
 SERVER_ORDER = [
     "conversion",
