@@ -101,7 +101,7 @@ def check_sums(before: Portfolio, books: Books) -> None:
 def test_everything_adds_up() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
     @given(several(most_value=60, most_leaves=6, ruled=True, steps=True, shared=True), st.data(), st.randoms())
     def every_account(account: Account, draw: st.DataObject, random: Random) -> None:
         raw, events, rules = account
@@ -135,11 +135,13 @@ def test_everything_adds_up() -> None:
         assert shares(moved.portfolio) == shares(ended.portfolio)
         seen["liquidated"] += bool(ended.leaving)
         seen["kept of it"] += bool(ended.leaving & {name for name, _, _ in holdings(ended.portfolio.root)})
+        seen["some gone"] += bool(ended.leaving - {name for name, _, _ in holdings(ended.portfolio.root)})
         seen["target changes"] += any(isinstance(event, TargetChange) for event in events)
 
     every_account()
     print(f"\n{dict(seen)}")
-    assert min(seen["replanned"], seen["fewer"], seen["kept of it"]) >= 5
+    assert min(seen["replanned"], seen["fewer"]) >= 5
+    assert min(seen["kept of it"], seen["some gone"]) >= 3
 
 
 def check_buys(again: Replanned, rules: Rules) -> None:
