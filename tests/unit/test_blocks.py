@@ -78,7 +78,9 @@ def test_shares_too_large_for_64_bits_are_exact() -> None:
     weights = [10**18, 10**18, 7, 3 * 10**18]
     for total in (4 * 10**18 + 3, 12345):
         assert _shares(total, np.array(weights)).tolist() == share_out(total, weights)
-    assert _shares(2**51 + 1, np.array([2**40, 1])).tolist() == share_out(2**51 + 1, [2**40, 1])
+    for large in ([5 * 10**17 + 3, 10**16 + 7, 1], [9 * 10**18, 9 * 10**18 - 1, 10**18 + 1]):
+        for total in (5 * 10**17 + 11, 12345):
+            assert _shares(total, np.array(large)).tolist() == share_out(total, large)
 
 
 def test_accounts_that_cross_are_not_netted() -> None:
@@ -114,6 +116,8 @@ def test_whole_shares_stay_whole() -> None:
     closing = [sale("a", 8, SHARE), sale("b", 2.25, SHARE)]
     assert shared(closing, fill("x", Side.SELL, 7.25, 10)) == {"a": (6.0, 60_00), "b": (1.25, 12_50)}
     assert shared(closing, fill("x", Side.SELL, 10.25, 10)) == {"a": (8.0, 80_00), "b": (2.25, 22_50)}
+    odd = [sale("a", 1.75, SHARE), sale("b", 1.75, SHARE)]
+    assert shared(odd, fill("x", Side.SELL, 3.25, 10)) == {"a": (1.625, 16_25), "b": (1.625, 16_25)}
     whole = [order(name, Side.BUY, 30_00, 3 * SHARE, SHARE) for name in "ab"]
     assert shared(whole, fill("x", Side.BUY, 5, 11)) == {"a": (3.0, 33_00), "b": (2.0, 22_00)}
 

@@ -140,6 +140,7 @@ def test_a_part_filled_and_the_rest_cancelled() -> None:
     assert values(books.portfolio) == {"a": 56_00, "b": 40_00}
     assert books.portfolio.cash == 4_00
     assert [w.done for w in books.working] == [False, False]
+    assert books.open_orders(Side.SELL) == ()
     ended = cancel_rests(books)
     assert ended.finished
     assert ended.portfolio == books.portfolio
@@ -181,6 +182,10 @@ def test_a_liquidation_that_is_not_all_sold_stays_as_a_retired_slice() -> None:
     assert {o.security_id: o.amount for o in again.orders} == {"C": 50_00, "D": 50_00}
     sold = filled(books, Side.SELL)
     assert set(values(sold.portfolio)) == {"a", "b"}
+    inside, _ = opened(nested(), TargetChange((ChangedPie("p", (TargetSlice("c", 1),)),)))
+    p = filled(inside, Side.SELL, Fraction(1, 3)).portfolio.root.slices[0].content
+    assert isinstance(p, Pie)
+    assert [(s.slice_id, s.target_weight) for s in p.slices] == [("c", 1), ("d", 0)]
 
 
 FILL = Fill("f", "me", "one/1", "A", Side.SELL, SHARE, 10_00)
@@ -307,10 +312,13 @@ def test_proceeds_of_a_liquidation_stay_in_their_pie_beside_a_deposit() -> None:
     start = nested()
     events = [Deposit(100_00), TargetChange((ChangedPie("p", (TargetSlice("c", 1), TargetSlice("d", 0))),))]
     books, _ = opened(start, events)
-    assert bought(books)["C"] >= 300_00
+    planned = bought(books)["C"]
+    assert planned >= 300_00
     books = filled(books, Side.SELL, 1, Fraction(1, 2))
     found = replanned(books, events)
-    assert len(found.plans) == 2
+    assert [made.cash.before for made in found.plans] == [planned - 150_00, 100_00 + 7_00 + 300_00 - planned]
+    for one in found.books.working:
+        assert sum(share for _, share in one.slices) == one.order.quantity_nanos
     done = filled(found.books, Side.BUY)
     assert done.portfolio.cash == 0
     assert sum(bought(found.books).values()) == 150_00 + 107_00
@@ -393,6 +401,58 @@ def test_twice_short() -> None:
     assert replan_buys(once, Rebalance("p"), "three") == Replanned(once, ())
     part = filled(once, Side.BUY, Fraction(1, 2))
     assert replan_buys(part, Rebalance("p"), "three") == Replanned(part, ())
+
+
+def test_pies_that_count_on_the_money_of_others_get_what_there_is() -> None:
+    """p and q are to get most of what a brings; it brings a tenth, and no pie spends what another has."""
+    change = TargetChange(
+        (ChangedPie("p", (TargetSlice("b", 1),)), ChangedPie("q", (TargetSlice("c", 1),))), event_id="change"
+    )
+    p, q = Pie((leaf("b", 10_00), leaf("d", 20_00))), Pie((leaf("c", 10_00), leaf("e", 20_00)))
+    start = account(Slice("p", 2, p), Slice("q", 2, q), leaf("a", 1_000_00))
+    books, _ = opened(start, [change, Rebalance()])
+    assert set(bought(books)) == {"B", "C"}
+    moved = {"A": Fraction(1, 10)}
+    for block in aggregate_orders(books.open_orders(Side.SELL)):
+        price = int(PRICES[block.security_id] * moved.get(block.security_id, 1))
+        fill = BlockFill(block.security_id, block.security_id, Side.SELL, block.quantity_nanos, price)
+        books = apply_fills(books, allocate_fills(block, [fill]))
+    again = replanned(books, [change, Rebalance()])
+    assert 0 <= books.cash.after - sum(bought(again.books).values()) <= 1
+    assert filled(again.books, Side.BUY).overdrawn == 0
+
+
+def test_the_outermost_pie_keeps_its_proceeds_and_only_one_that_sells() -> None:
+    inner = Pie((leaf("c", 100_00), leaf("d", 300_00)))
+    start = account(Slice("g", 1, Pie((Slice("p", 1, inner), leaf("e", 600_00)))), leaf("a", 100_00))
+    events = [Rebalance("g", event_id="g"), Rebalance("p", event_id="p")]
+    books, _ = opened(start, events)
+    assert len(replanned(filled(books, Side.SELL, 1, Fraction(1, 2)), events).plans) == 1
+    start = account(Slice("p", 1, inner), leaf("a", 400_00), step=SHARE)
+    events = [Deposit(160_00), TargetChange((ChangedPie("p", (TargetSlice("c", 3), TargetSlice("d", 1))),))]
+    books, _ = opened(start, events)
+    dearer = at_prices(books, {"A": 12_000_000, "C": 55_000_000})
+    assert len(replanned(dearer, events).plans) == 1
+
+
+def test_the_least_position_of_the_whole_account_holds_inside_a_pie() -> None:
+    """Of C at least 100.00 are held or none: 60.00 are outside p, so 75.00 may be bought inside."""
+    start = account(
+        Slice("p", 1, Pie((leaf("c", 0), leaf("d", 300_00)))), leaf("x", 60_00, 1, "C"), C={"min_position": 100_00}
+    )
+    books, _ = opened(start, Rebalance("p"))
+    assert bought(books) == {"C": 150_00}
+    assert bought(replanned(filled(books, Side.SELL, 1, Fraction(1, 2)), Rebalance("p")).books) == {"C": 75_00}
+
+
+def test_only_the_rest_of_a_purchase_has_to_be_paid_for() -> None:
+    """4 of 8 B were bought at 20.00; the others cost 21.25 by now, and 85.00 are left."""
+    books, _ = opened(account(leaf("b", 0), step=SHARE), Deposit(165_00))
+    half = at_prices(filled(books, Side.BUY, Fraction(1, 2)), {"B": 21_250_000})
+    assert half.cash.after == 85_00
+    assert replan_buys(half, Deposit(165_00), "two") == Replanned(half, ())
+    again = replanned(at_prices(half, {"B": 21_260_000}), Deposit(165_00)).books
+    assert [o.quantity_nanos for o in again.open_orders(Side.BUY)] == [3 * SHARE]
 
 
 def test_out_of_time_is_an_answer() -> None:
