@@ -78,6 +78,9 @@ def test_shares_too_large_for_64_bits_are_exact() -> None:
     weights = [10**18, 10**18, 7, 3 * 10**18]
     for total in (4 * 10**18 + 3, 12345):
         assert _shares(total, np.array(weights)).tolist() == share_out(total, weights)
+    for odd in (1, 12_345, 999_999_937):
+        near, total = [2**59 - odd, 2**58 + odd], 2**61 + 7 * odd
+        assert _shares(total, np.array(near)).tolist() == share_out(total, near)
     for large in ([5 * 10**17 + 3, 10**16 + 7, 1], [9 * 10**18, 9 * 10**18 - 1, 10**18 + 1]):
         for total in (5 * 10**17 + 11, 12345):
             assert _shares(total, np.array(large)).tolist() == share_out(total, large)

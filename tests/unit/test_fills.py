@@ -325,6 +325,28 @@ def test_proceeds_of_a_liquidation_stay_in_their_pie_beside_a_deposit() -> None:
     assert bought(found.books)["C"] >= 150_00
 
 
+def test_a_pie_that_gets_money_from_above_still_gets_it() -> None:
+    """p buys for its 30.00 and all of the deposit; 15.00 of that did not come."""
+    start = account(Slice("p", 1, Pie((leaf("c", 10_00), leaf("d", 30_00)))), leaf("a", 250_00), leaf("b", 150_00))
+    events = [Deposit(100_00), TargetChange((ChangedPie("p", (TargetSlice("c", 1),)),))]
+    books, _ = opened(start, events)
+    assert bought(books) == {"C": 130_00}
+    found = replanned(filled(books, Side.SELL, 1, Fraction(1, 2)), events)
+    assert [made.cash.before for made in found.plans] == [115_00]
+
+
+def test_what_a_pie_can_not_place_goes_to_no_other() -> None:
+    """135.00 of proceeds are two shares of C at 50.00; the other 35.00 stay cash, beside a deposit that is invested."""
+    p = Pie((leaf("c", 50_00), leaf("d", 300_00)))
+    whole = {"quantity_step_nanos": SHARE}
+    start = account(Slice("p", 1, p), leaf("a", 100_00), leaf("b", 100_00), C=whole)
+    events = [Deposit(100_00), TargetChange((ChangedPie("p", (TargetSlice("c", 1),)),))]
+    books, _ = opened(start, events)
+    assert bought(books)["C"] == 300_00
+    again = replanned(filled(books, Side.SELL, 1, Fraction(45, 100)), events).books
+    assert bought(again) == {"A": 50_00, "B": 50_00, "C": 100_00}
+
+
 def test_a_liquidation_at_the_root_leaves_the_cash_alone() -> None:
     change = TargetChange((ChangedPie("", (TargetSlice("p", 1), TargetSlice("b", 1))),))
     books, _ = opened(nested(), change)
@@ -424,7 +446,7 @@ def test_pies_that_count_on_the_money_of_others_get_what_there_is() -> None:
 
 def test_the_outermost_pie_keeps_its_proceeds_and_only_one_that_sells() -> None:
     inner = Pie((leaf("c", 100_00), leaf("d", 300_00)))
-    start = account(Slice("g", 1, Pie((Slice("p", 1, inner), leaf("e", 600_00)))), leaf("a", 100_00))
+    start = account(Slice("g", 1, Pie((Slice("p", 1, inner), leaf("e", 600_00), leaf("b", 200_00)))), leaf("a", 100_00))
     events = [Rebalance("g", event_id="g"), Rebalance("p", event_id="p")]
     books, _ = opened(start, events)
     assert len(replanned(filled(books, Side.SELL, 1, Fraction(1, 2)), events).plans) == 1
