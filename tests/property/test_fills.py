@@ -61,12 +61,13 @@ def market(draw: st.DataObject, books: Books, side: Side, highest: int) -> list[
     """Fills of some of the orders of one side, in part or whole, at 60 to ``highest`` hundredths of their prices."""
     prices = {s.security_id: s.price_micros or 0 for s in books.opened.securities}
     made: list[Fill] = []
+    all_of_it = draw.draw(st.booleans())
     for block in aggregate_orders(books.open_orders(side)):
         left, money, fills = block.quantity_nanos, block.amount, list[BlockFill]()
-        for number in range(draw.draw(st.integers(0, 2))):
+        for number in range(1 if all_of_it else draw.draw(st.integers(0, 2))):
             price = max(1, prices[block.security_id] * draw.draw(st.integers(60, highest)) // 100)
             most = (left if block.by_quantity else money * 10**13 // price) // block.step_nanos
-            count = draw.draw(st.one_of(st.just(most), st.integers(0, most)))
+            count = most if all_of_it else draw.draw(st.integers(0, most))
             quantity = left if block.by_quantity and count == most else count * block.step_nanos
             name = f"{side.value}-{block.security_id}-{number}"
             if quantity:
@@ -140,8 +141,7 @@ def test_everything_adds_up() -> None:
 
     every_account()
     print(f"\n{dict(seen)}")
-    assert min(seen["replanned"], seen["fewer"]) >= 5
-    assert min(seen["kept of it"], seen["some gone"]) >= 3
+    assert min(seen["replanned"], seen["fewer"], seen["kept of it"], seen["some gone"]) >= 3
 
 
 def check_buys(again: Replanned, rules: Rules) -> None:
