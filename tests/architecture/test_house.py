@@ -88,6 +88,11 @@ SOLVER_ORDER = [
     "trading.accounts",
     "trading.decisions",
     "trading.decision_columns",
+    "trading.blocks",
+    "trading.block_columns",
+    "trading.books",
+    "trading.fills",
+    "trading.updates",
 ]
 SERVER_ORDER = [
     "conversion",
