@@ -21,7 +21,7 @@ from solver.engines.kernel.tree import BUYS, SELLS, Rows, load
 from solver.engines.kernel.twins import in_listed_order
 from solver.portfolio import MAX_DEPTH
 
-__all__ = ["plan_all"]
+__all__ = ["plan_all", "prepare"]
 
 OPTIMAL, FEASIBLE = QUALITIES.index("OPTIMAL"), QUALITIES.index("FEASIBLE")
 KERNEL = next(number for engine, number in ENGINES.items() if engine.value == "KERNEL")
@@ -31,6 +31,17 @@ CUTS = ("cut_branch", "cut_row", "cut_least", "cut_most")
 ROOM_AN_ACCOUNT = 16  # multipliers, at first; more are made where that is not enough
 DEPTH = 4  # levels that there is memory for at first
 _local = threading.local()
+
+
+def prepare() -> None:
+    """Compile the loop, or load it from disk: half a minute where it never was compiled, 0.3 s later.
+
+    ``plan_all`` does it by itself; a process that is to answer soon, or to show progress, does it first.
+    """
+    tree = np.array([-1, 0, 0], dtype=np.int64)
+    once = np.array([1], dtype=np.int64)
+    rows = {"parent": tree, "target_weight": np.ones_like(tree), "value": np.zeros_like(tree)}
+    plan_all(Accounts(np.array([0, 3]), event=once, amount=once, event_row=0 * once, cash=once, min_trade=once, **rows))
 
 
 def plan_all(accounts: Accounts) -> Plans:
