@@ -16,7 +16,17 @@ from solver.bound import Branch, Cut
 from solver.building import build_problem
 from solver.cash import decide_cash, settles
 from solver.certificate import allowed_gap, broken_rules, certify
-from solver.columns import ENGINES, QUALITIES, Accounts, Plans, Refusal, account_of, check_columns, no_plans
+from solver.columns import (
+    BOUND_SOURCES,
+    ENGINES,
+    QUALITIES,
+    Accounts,
+    Plans,
+    Refusal,
+    account_of,
+    check_columns,
+    no_plans,
+)
 from solver.errors import InvalidRequest, Violation
 from solver.plan import Infeasible
 from solver.planning import Solved, solve
@@ -109,6 +119,7 @@ def _write(accounts: Accounts, account: int, plans: Plans, understood: Understoo
     plans.cash_after[account] = there - funds.paid_out
     plans.quality[account] = QUALITIES.index(proved.quality.value)
     plans.engine[account] = ENGINES[proved.engine]
+    plans.bound_source[account] = BOUND_SOURCES.index(proved.bound_source.value)
     for name in ("cash_left", "retired_excess", "tracking_error", "lower_bound", "rounding_slack"):
         getattr(plans, name)[account] = getattr(findings, name)
 

@@ -34,6 +34,7 @@ from solver.rules import Engine, Rules
 from solver.tree import flatten
 
 __all__ = [
+    "BOUND_SOURCES",
     "ENGINES",
     "QUALITIES",
     "Account",
@@ -54,6 +55,7 @@ Account = tuple[Portfolio, Event, Rules]
 
 ENGINES = {engine: number for number, engine in enumerate(Engine, 1)}  # as the contract numbers them
 QUALITIES = ("NONE", "OPTIMAL", "FEASIBLE")  # NONE: there is no plan, and ``Refusal`` says why
+BOUND_SOURCES = ("NONE", "RECOMPUTED", "ENGINE")
 
 
 class EventKind(IntEnum):
@@ -84,7 +86,9 @@ class Plans(NamedTuple):
     """The plans of as many accounts.
 
     By row: ``trade`` (of holdings, 0 at pies) and ``ideal`` (minor units). By account the rest, in the words of
-    ``Certificate`` and ``CashFlow``; ``quality`` and ``engine`` are numbered as in QUALITIES and ENGINES.
+    ``Certificate`` and ``CashFlow``; ``quality``, ``engine`` and ``bound_source`` are numbered as in QUALITIES, ENGINES
+    and BOUND_SOURCES. An OPTIMAL plan whose bound source is ENGINE is proved by the kernel with branches or counts of
+    trading leaves, which ``recheck`` reads; what needs neither was recomputed already, apart from the search.
 
     Evidence: account a has the multipliers ``evidence_start[a]`` to ``evidence_start[a + 1]``, each of a branch and of
     a pie (a row), and likewise the cuts of its branches, in order: what the holding ``cut_row`` trades is no less than
@@ -95,6 +99,7 @@ class Plans(NamedTuple):
     ideal: Floats
     quality: NDArray[np.uint8]
     engine: NDArray[np.uint8]
+    bound_source: NDArray[np.uint8]
     cash_after: Ints
     cash_left: Ints
     retired_excess: Ints
@@ -162,7 +167,7 @@ def no_plans(accounts: int, rows: int, evidence: int = 0) -> Plans:
     room = {"trade": rows, "ideal": rows, "evidence_start": accounts + 1, "cut_start": accounts + 1}
     room |= dict.fromkeys(("evidence_branch", "evidence_row", "multiplier"), evidence)
     room |= dict.fromkeys(("cut_branch", "cut_row", "cut_least", "cut_most"), evidence)
-    kinds: dict[str, Any] = {"quality": np.uint8, "engine": np.uint8}
+    kinds: dict[str, Any] = {"quality": np.uint8, "engine": np.uint8, "bound_source": np.uint8}
     kinds |= dict.fromkeys(("ideal", "tracking_error", "lower_bound", "rounding_slack", "multiplier"), np.float64)
     return Plans(**{n: np.zeros(room.get(n, accounts), dtype=kinds.get(n, np.int64)) for n in Plans._fields})
 

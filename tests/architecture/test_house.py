@@ -68,6 +68,7 @@ SOLVER_ORDER = [
     "engines.kernel.splitting",
     "engines.kernel.posing",
     "engines.kernel.twins",
+    "engines.kernel.checking",
     "engines.kernel.loop",
     "shares",
     "greedy",

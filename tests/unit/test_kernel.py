@@ -32,10 +32,14 @@ from solver import (
     plan,
 )
 from solver.building import build_problem
+from solver.bulk import plan_columns
 from solver.cash import decide_cash
 from solver.certificate import certify
-from solver.engines.kernel import branching, engine, sorting
+from solver.columns import Accounts, accounts_from
+from solver.engines.kernel import branching, engine, loop, posing, sorting
+from solver.engines.kernel.checking import BROKEN, CLAIMED, RECOMPUTED, check
 from solver.engines.kernel.memory import EVENT, RANK
+from solver.engines.kernel.rows import new_sheet
 from solver.engines.kernel.tree import load
 from solver.problem import Problem
 from solver.situations import Understood, understand
@@ -244,3 +248,63 @@ from solver import *
 from solver.engines.kernel import branching, tree
 assert plan(Portfolio(Pie((Slice("a", 1, Holding("A")), Slice("b", 1, Holding("B"))))), Deposit(150), Rules(100), Engine.KERNEL)
 """
+
+
+# --- the loop's own checker ------------------------------------------------------------------------------------------
+
+
+def checked(columns: Accounts, **changed: object) -> int:
+    """What ``checking.py`` says of the plan of one account, something of it ``changed``."""
+    sheet, plans = new_sheet(len(columns.parent)), plan_columns(columns).plans
+    assert plans.bound_source[0] == RECOMPUTED
+    assert posing.pose(columns, 0, sheet)
+    sheet.rows["trade"] = changed.get("trade", plans.trade)
+    error = float(plans.tracking_error[0]) + float(changed.get("error", 0.0))  # type: ignore[arg-type]
+    multiplier = plans.multiplier + changed.get("multiplier", 0.0)
+    return int(check(sheet.head[0], sheet.rows, plans.evidence_row, multiplier, error))
+
+
+def bound_account() -> Accounts:
+    """Pie 1 of rows 2 and 3, row 4 beside it; of what there is to invest rows 2 and 4 would get less than 314."""
+    pie = Pie((Slice("2", 1, Holding("2", 1_900)), Slice("3", 1, Holding("3", 1_000))))
+    portfolio = Portfolio(Pie((Slice("1", 3, pie), Slice("4", 2, Holding("4", 2_500)))), 700)
+    return accounts_from([(portfolio, Deposit(1_000), Rules(314))])
+
+
+SPOILED = {
+    "a holding trades what it may not": ({"trade": [0, 0, 314, 1_073, 313]}, BROKEN),
+    "it does not sum up": ({"trade": [0, 0, 314, 1_071, 314]}, BROKEN),
+    "too much is spent": ({"trade": [0, 0, 314, 1_073, 314]}, BROKEN),
+    "a pie trades": ({"trade": [0, 1_386, 0, 0, 314]}, BROKEN),
+    "something is sold": ({"trade": [0, 0, -314, 1_700, 314]}, BROKEN),
+    "J is another": ({"error": 1e-3}, BROKEN),
+    "J is another one below": ({"error": -1e-3}, BROKEN),
+    "the multipliers prove less": ({"multiplier": 1.0}, CLAIMED),
+    "the multipliers prove less, downwards": ({"multiplier": -1.0}, CLAIMED),
+    "nothing": ({}, RECOMPUTED),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_the_loop_does_not_believe_itself(case: str) -> None:
+    changed, expected = SPOILED[case]
+    assert checked(bound_account(), **changed) == expected
+
+
+def test_a_plan_of_another_choice_is_not_confirmed() -> None:
+    """Realisable, but not the best: its J is higher than anything that multipliers can prove."""
+    columns = bound_account()
+    sheet, plans = new_sheet(5), plan_columns(columns).plans
+    assert posing.pose(columns, 0, sheet)
+    sheet.rows["trade"] = [0, 0, 400, 986, 314]
+    flows = np.array([0, 1_386, 400, 986, 314])
+    felt = sheet.rows["scale"] > 0
+    off = (flows - sheet.rows["ideal_whole"] - sheet.rows["ideal_part"])[felt]
+    error = float((off * (off / sheet.rows["scale"][felt] + 2.0 * sheet.rows["slope"][felt])).sum())
+    assert error > plans.tracking_error[0]
+    assert check(sheet.head[0], sheet.rows, plans.evidence_row, plans.multiplier, error) == CLAIMED
+
+
+def test_the_loop_is_prepared_by_one_account() -> None:
+    loop.prepare()
+    assert loop.plan_all(bound_account()).quality.tolist() == [1]

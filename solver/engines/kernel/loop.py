@@ -12,6 +12,7 @@ import numpy as np
 
 from solver.columns import ENGINES, QUALITIES, Accounts, EventKind, Plans, no_plans
 from solver.engines.kernel.branching import explore
+from solver.engines.kernel.checking import BROKEN, check
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.engine import EASY, MAX_BRANCHES, MAX_LOG, MAX_WORK
 from solver.engines.kernel.memory import ENTRIES, Node, Work, new_work
@@ -23,12 +24,13 @@ from solver.portfolio import MAX_DEPTH
 
 __all__ = ["plan_all", "prepare"]
 
-OPTIMAL, FEASIBLE = QUALITIES.index("OPTIMAL"), QUALITIES.index("FEASIBLE")
+NONE, OPTIMAL, FEASIBLE = QUALITIES.index("NONE"), QUALITIES.index("OPTIMAL"), QUALITIES.index("FEASIBLE")
 KERNEL = next(number for engine, number in ENGINES.items() if engine.value == "KERNEL")
 DEPOSIT, WITHDRAWAL, _, _, LIQUIDATION = map(int, EventKind)
 EVIDENCE = ("evidence_branch", "evidence_row", "multiplier")
 CUTS = ("cut_branch", "cut_row", "cut_least", "cut_most")
 ROOM_AN_ACCOUNT = 16  # multipliers, at first; more are made where that is not enough
+ROOM = 1 << 12
 DEPTH = 4  # levels that there is memory for at first
 _local = threading.local()
 
@@ -47,7 +49,7 @@ def prepare() -> None:
 def plan_all(accounts: Accounts) -> Plans:
     """Plan every account that the kernel takes; ``accounts`` are columns (``check_columns``)."""
     count, rows = len(accounts.event), len(accounts.parent)
-    plans = no_plans(count, rows, ROOM_AN_ACCOUNT * count + MAX_LOG)
+    plans = no_plans(count, rows, ROOM_AN_ACCOUNT * count + ROOM)
     if not count:
         return _without_room(plans)
     work, sheet = _memory(int(np.diff(accounts.start).max()))
@@ -99,7 +101,10 @@ def _plan_from(accounts: Accounts, first: int, work: Work, sheet: Sheet, plans: 
                 entries, cuts = _log(work, sheet.rows, plans, entries, cuts)
                 if entries < 0:
                     return account
+                plans.evidence_start[account + 1], plans.cut_start[account + 1] = entries, cuts
                 _answer(accounts, account, work, sheet, plans, proved)
+                if plans.quality[account] == NONE:
+                    entries, cuts = plans.evidence_start[account], plans.cut_start[account]
         plans.evidence_start[account + 1], plans.cut_start[account + 1] = entries, cuts
     return len(accounts.event)
 
@@ -135,6 +140,11 @@ def _answer(accounts: Accounts, account: int, work: Work, sheet: Sheet, plans: P
     moved = amount if kind == DEPOSIT else -amount if kind == WITHDRAWAL else 0
     if kind == LIQUIDATION:
         moved = _liquidated(accounts, account, rows, plans)
+    at, end = plans.evidence_start[account], plans.evidence_start[account + 1]
+    source = check(sheet.head[0], rows, plans.evidence_row[at:end], plans.multiplier[at:end], work.figures[0])
+    if source == BROKEN:
+        return  # a bug of ours: the pipeline plans it
+    plans.bound_source[account] = source
     plans.cash_after[account] = accounts.cash[account] + moved - traded
     plans.quality[account] = OPTIMAL if proved else FEASIBLE
     plans.engine[account] = KERNEL

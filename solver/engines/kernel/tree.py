@@ -34,8 +34,8 @@ ROW = np.dtype(
         *((name, np.int64) for name in ("flow_min", "flow_max", "ideal_whole")),
         *((name, np.float64) for name in ("ideal_part", "scale", "slope")),
         *((name, np.int64) for name in ("stop", "level", "weight", "value", "mode", "deep", "fed", "buys", "sells")),
-        *((name, np.int64) for name in ("money", "after", "keep", "moves", "trade")),
-        *((name, np.float64) for name in ("money_part", "after_part")),
+        *((name, np.int64) for name in ("money", "after", "keep", "moves", "trade", "flow")),
+        *((name, np.float64) for name in ("money_part", "after_part", "price")),
     ],
     align=True,
 )

@@ -1,0 +1,140 @@
+"""Checks a plan of the loop against its problem and its evidence alone, knowing nothing of how either was found.
+
+Every rule in integers; J anew; and for any multipliers λ, one a pie, with e = y − ⌊y°⌋ and whole needs b_p,
+
+    J ≥ Σ_p λ_p b_p + min_{e_0} λ_0 e_0 + Σ_pies min_e f_p(e) + (λ_p − λ_above) e + Σ_leaves min_e f_c(e) − λ_above e,
+
+    b_p = R_p + ⌊y°_p⌋ − Σ_c ⌊y°_c⌋,      f_n(e) = (e − part)²/(w A°) + 2 s (e − part),
+
+every minimum over the whole cents that the row may trade. Where that does not meet J, as where branches or counts of
+trading leaves were needed, nothing is confirmed here: ``certificate.py`` reads such evidence.
+
+Source: PROBLEM.md §3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.engines.kernel.compiled import compiled
+from solver.engines.kernel.tree import Head, Row, Rows
+from solver.problem import Floats, Ints
+
+__all__ = ["BROKEN", "CLAIMED", "RECOMPUTED", "check"]
+
+BROKEN, RECOMPUTED, CLAIMED = 0, 1, 2  # the last two as ``BOUND_SOURCES`` has them
+
+EXACT = 1e-9  # relative: what sums of doubles may be off by
+
+
+@compiled
+def check(head: Head, rows: Rows, pies: Ints, multipliers: Floats, error: float) -> int:
+    """BROKEN where ``rows`` trade what they may not or do not come to J = ``error``, else whether that is proved best.
+
+    Of the ``multipliers`` listed of ``pies`` a new list starts with every one of the event's pie; a pie that is not in
+    it keeps the one that it had.
+    """
+    if not _kept(head, rows) or abs(_tracking_error(head, rows) - error) > EXACT * max(1.0, error):
+        return BROKEN
+    for r in range(head.rows):
+        rows[r].price = 0.0
+    allowed = error - EXACT * max(1.0, error)
+    for i in range(len(pies)):
+        rows[pies[i]].price = multipliers[i]
+        last = i + 1 == len(pies) or pies[i + 1] == head.event
+        if last and _bound(head, rows) >= allowed:
+            return RECOMPUTED
+    return CLAIMED
+
+
+@compiled
+def _kept(head: Head, rows: Rows) -> bool:
+    """Whether every rule holds, in integers; sums up the flows."""
+    event = head.event
+    for r in range(head.rows):
+        inside = event < r < rows[event].stop
+        if rows[r].trade != 0 and (not inside or rows[r].stop > r + 1):
+            return False
+        rows[r].flow = rows[r].trade if inside else 0
+    for r in range(rows[event].stop - 1, event, -1):
+        row = rows[r]
+        if row.stop == r + 1:
+            if not _may_trade(row, row.trade):
+                return False
+        else:
+            row.flow -= row.received
+            if not row.flow_min <= row.flow <= row.flow_max:
+                return False
+        rows[row.parent].flow += row.flow
+    return bool(-head.spare <= rows[event].flow - rows[event].received <= 0)
+
+
+@compiled
+def _may_trade(row: Row, trade: int) -> bool:
+    """Whether a holding may trade so much."""
+    if not row.flow_min <= trade <= row.flow_max:
+        return False
+    bought = row.buy_max > 0 and row.buy_min <= trade <= row.buy_max
+    return bool(trade == 0 or bought or (row.sell_max > 0 and row.sell_min <= -trade <= row.sell_max))
+
+
+@compiled
+def _tracking_error(head: Head, rows: Rows) -> float:
+    error = 0.0
+    for r in range(head.event + 1, rows[head.event].stop):
+        row = rows[r]
+        if row.scale > 0.0:
+            off = float(row.flow - row.ideal_whole) - row.ideal_part
+            error += off * (off / row.scale + 2.0 * row.slope)
+    return error
+
+
+@compiled
+def _bound(head: Head, rows: Rows) -> float:
+    """The bound above at the multipliers that ``price`` has."""
+    event = head.event
+    top = rows[event].price
+    total = top * rows[event].received + min(0.0, -top * head.spare)
+    for r in range(event + 1, rows[event].stop):
+        row = rows[r]
+        outer = rows[row.parent].price
+        total -= outer * row.ideal_whole
+        if row.stop == r + 1:
+            total += _cheapest(row, outer)
+        else:
+            total += row.price * (row.received + row.ideal_whole)
+            total += _least(row, row.flow_min, row.flow_max, outer - row.price)
+    return float(total)
+
+
+@compiled
+def _cheapest(row: Row, price: float) -> float:
+    """What a holding costs at least at ``price``: at rest, buying, or selling."""
+    least = np.inf
+    if row.flow_min <= 0 <= row.flow_max:
+        least = _least(row, 0, 0, price)
+    if row.buy_max > 0:
+        least = min(least, _least(row, max(row.buy_min, row.flow_min), min(row.buy_max, row.flow_max), price))
+    if row.sell_max > 0:
+        least = min(least, _least(row, max(-row.sell_max, row.flow_min), min(-row.sell_min, row.flow_max), price))
+    return least
+
+
+@compiled
+def _least(row: Row, low: int, high: int, price: float) -> float:
+    """min f(e) − λ e over whole e from ``low`` to ``high`` (as trades); ∞ where there is none."""
+    if low > high:
+        return np.inf
+    first, last = float(low - row.ideal_whole), float(high - row.ideal_whole)
+    if row.scale == 0.0:
+        return min(-price * first, -price * last)
+    vertex = np.floor(row.ideal_part + (price - 2.0 * row.slope) * row.scale / 2.0)
+    below = min(max(vertex, first), last)
+    above = min(max(vertex + 1.0, first), last)
+    return min(_cost(row, below, price), _cost(row, above, price))
+
+
+@compiled
+def _cost(row: Row, e: float, price: float) -> float:
+    off = e - row.ideal_part
+    return float(off * (off / row.scale + 2.0 * row.slope) - price * e)
