@@ -150,7 +150,7 @@ def command(*words: str | Path) -> list[str]:
 
 def test_killed_midway_it_goes_on(tmp_path: Path) -> None:
     for number in range(8):
-        written(some(250, number), tmp_path / "in" / f"{number}.parquet")
+        written(some(100, number), tmp_path / "in" / f"{number}.parquet")
     words = ("batch", tmp_path / "in", tmp_path / "out", "--workers", "1", *AUTO)
     job = subprocess.Popen(command(*words), cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
     while not outputs(tmp_path / "out") and job.poll() is None:
