@@ -136,22 +136,22 @@ def _parts(path: Path, name: str, number: int, metadata: pq.FileMetaData) -> Ite
     """The parts of one file: row groups together while they are small, pieces of one that is large."""
     sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     batch = max(1, min(PART_ACCOUNTS, PART_ROWS // max(1, _largest_tree(metadata))))
-    nth, waiting = 0, list[int]()
+    nth, waiting, together = 0, list[int](), 0
 
     def part(groups: list[int], first: int, accounts: int) -> Part:
         output = f"plans-{number:05d}-{nth:05d}.parquet"
         return Part(str(path), name, tuple(groups), first, accounts, batch, output)
 
-    for group in range(len(sizes)):
+    for group, size in enumerate(sizes):
         waiting.append(group)
-        together = sum(sizes[one] for one in waiting)
+        together += size
         if together < PART_ACCOUNTS and group + 1 < len(sizes):
             continue
         piece = max(PART_ACCOUNTS, -(-together // PIECES)) if len(waiting) == 1 else together
         for first in range(0, max(together, 1), max(piece, 1)):
             yield part(waiting, first, min(piece, together - first))
             nth += 1
-        waiting = []
+        waiting, together = [], 0
     if not sizes:
         yield part([], 0, 0)
 

@@ -144,6 +144,17 @@ def test_a_missing_file_is_planned_again_and_only_that(folder: Path, planned: Pa
     assert kept.stat().st_mtime_ns == stamp
 
 
+def test_a_file_of_other_accounts_is_not_done(folder: Path, planned: Path, tmp_path: Path) -> None:
+    """It is whole, but has not as many rows as its part."""
+    out, name = tmp_path / "plans", "plans-00001-00000.parquet"
+    shutil.copytree(planned, out)
+    rewrite(pq.read_table(out / name).slice(1), out / name)
+    checked = run("verify", folder, out, *AUTO)
+    assert (checked.exit_code, "1 of 3 files are missing" in checked.output) == (BAD_REQUEST, True)
+    assert run("batch", folder, out, *AUTO).exit_code == DONE
+    assert outputs(out) == outputs(planned)
+
+
 def command(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "server.cli", *map(str, words)]
 

@@ -104,6 +104,23 @@ def test_any_part_of_a_table_is_read_as_itself(one: int, other: int) -> None:
         assert np.array_equal(column, expected)
 
 
+def test_what_is_null_is_told_by_row_and_column() -> None:
+    rows = SOME.slice(0, 8).to_pylist()
+    for row, name in ((0, "value"), (3, "target_weight"), (6, "parent"), (7, "value")):
+        rows[row][name] = [*rows[row][name][:-1], None]
+    rows[4]["event_row"] = rows[5]["event"] = rows[5]["parent"] = None
+    part_of_it = pa.RecordBatch.from_pylist(rows, ACCOUNTS).slice(1, 6)
+    accounts, faults = accounts_of(part_of_it)
+    told = {row: (refusal.reason, refusal.description.split(":")[0]) for row, refusal in faults.items()}
+    assert told == {
+        row: ("NULL_VALUE", name) for row, name in {2: "target_weight", 3: "event_row", 4: "event", 5: "parent"}.items()
+    }
+    assert np.flatnonzero(np.diff(accounts.start) == 0).tolist() == [2, 3, 4, 5]
+    good = accounts_of(SOME.slice(1, 2))[0]
+    for name in ("parent", "target_weight", "value"):
+        assert np.array_equal(getattr(accounts, name), getattr(good, name))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_plans_come_back_as_they_were_written(data: st.DataObject) -> None:
