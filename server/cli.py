@@ -22,6 +22,8 @@ from server.answers import answer_compare, answer_plan
 from server.client import Client
 from server.demo import run_demo
 from server.examples import EXAMPLES, example
+from server.files import EXIT_CODES as EXIT_CODES_OF_FILES
+from server.files import EXIT_CODES_OF_VERIFY, batch_command, verify_command, write_book
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.main import serve as serve_forever
 from server.plots import PlotUnavailable, plot_comparison
@@ -48,9 +50,16 @@ app = typer.Typer(
 
 @app.command("example")
 def example_command(
-    name: Annotated[str | None, typer.Argument(help="Which one; without it, their names are listed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Which one; without it, they are listed. With --batch, a file.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Write a book of so many accounts, as Parquet.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Of the book: the same seed, the same accounts.", min=0)] = 1,
 ) -> None:
-    """List the ready requests, or print one as JSON, ready for `piewise plan -`."""
+    """List the ready requests, or print one as JSON for `piewise plan -`, or write a book for `piewise batch`."""
+    if batch is not None:
+        write_book(batch, Path(name or "accounts.parquet"), seed)
+        return
     if name is None:
         for known in EXAMPLES:
             print(known)
@@ -109,6 +118,10 @@ def compare_command(
     else:
         print_response(make_console(), request, response.optimal)
     raise typer.Exit(INFEASIBLE if response.optimal.HasField("infeasible") else PLANNED)
+
+
+app.command("batch", epilog=EXIT_CODES_OF_FILES)(batch_command)
+app.command("verify", epilog=EXIT_CODES_OF_VERIFY)(verify_command)
 
 
 @app.command("serve")

@@ -109,6 +109,13 @@ SERVER_ORDER = [
     "main",
     "client",
     "demo",
+    "columns_arrow",
+    "book",
+    "parts",
+    "spreading",
+    "batch",
+    "verifying",
+    "files",
     "cli",
 ]
 

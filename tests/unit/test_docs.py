@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("PROBLEM.md", "RULES.md", "TRADING.md")
+PAGES = ("COLUMNS.md", "PROBLEM.md", "RULES.md", "TRADING.md")
 BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n*^```\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -25,7 +25,9 @@ def told(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().splitlines()]
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("PROBLEM.md", 1), ("RULES.md", 11), ("TRADING.md", 1)])
+@pytest.mark.parametrize(
+    ("page", "blocks"), [("COLUMNS.md", 1), ("PROBLEM.md", 1), ("RULES.md", 11), ("TRADING.md", 1)]
+)
 def test_the_page_says_what_it_prints(page: str, blocks: int) -> None:
     found = BLOCKS.findall((DOCS / page).read_text())
     assert len(found) >= blocks
