@@ -15,10 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from solver.bulk import Planned
-from solver.columns import ENGINES, QUALITIES, Accounts, EventKind, Plans, Refusal, no_plans
+from solver.columns import BOUND_SOURCES, ENGINES, QUALITIES, Accounts, EventKind, Plans, Refusal, no_plans
 from solver.errors import InvalidRequest, Violation
 
-__all__ = ["ACCOUNTS", "LAYOUT", "PLANS", "accounts_of", "check_schema", "plans_batch", "plans_of", "wanted_columns"]
+__all__ = [
+    "ACCOUNTS",
+    "LAYOUT",
+    "LISTS",
+    "PLANS",
+    "accounts_of",
+    "check_schema",
+    "plans_batch",
+    "plans_of",
+    "wanted_columns",
+]
 
 LAYOUT = 1  # of both schemas; another number where a column changes its meaning
 
@@ -50,6 +60,7 @@ PLANS = pa.schema(
         ("error", ERROR),
         ("quality", _NAMES),
         ("engine", _NAMES),
+        ("bound_source", _NAMES),
         ("cash_after", pa.int64()),
         ("cash_left", pa.int64()),
         ("retired_excess", pa.int64()),
@@ -194,6 +205,7 @@ def plans_batch(batch: pa.RecordBatch, accounts: Accounts, planned: Planned, fau
     columns["error"] = _errors(count, none, refusals)
     columns["quality"] = _named(plans.quality, QUALITIES, none)
     columns["engine"] = _named(plans.engine - np.uint8(1), _ENGINE_NAMES, none)
+    columns["bound_source"] = _named(plans.bound_source, BOUND_SOURCES, none)
     columns |= {name: pa.array(getattr(plans, name), mask=none) for name in FIGURES}
     columns |= {name: _lists(accounts.start, getattr(plans, name), none) for name in ("trade", "ideal")}
     for start, names in LISTS.items():
@@ -232,7 +244,8 @@ def plans_of(batch: pa.RecordBatch) -> tuple[Plans, Any]:
     """
     plans = no_plans(0, 0)
     changed: dict[str, Any] = {name: batch.column(name).to_numpy() for name in FIGURES}
-    for name, known in (("quality", list(QUALITIES)), ("engine", _ENGINE_NAMES)):
+    named = {"quality": list(QUALITIES), "engine": _ENGINE_NAMES, "bound_source": list(BOUND_SOURCES)}
+    for name, known in named.items():
         found = pc.index_in(_cast(batch.column(name), pa.string()), value_set=pa.array(known))
         changed[name] = (found.to_numpy() + (name == "engine")).astype(np.uint8)
     changed |= {name: _entries(batch.column(name)) for name in ("trade", "ideal")}

@@ -77,6 +77,8 @@ def batch_command(
 
         execution = Execution(_on_ray(engine, address), address, workers)
         job = prepared(accounts, Engine(solver_engine.value))
+        if solver_engine is SolverEngine.KERNEL and not execution.ray:
+            _compile()
         began, before = time.monotonic(), 0
         with only_one(out), _progress("planning", sum(part.accounts for part in job.parts)) as bar:
 
@@ -87,6 +89,14 @@ def batch_command(
 
             tally = plan_files(job, out, execution, told)
         make_console().print(_summary(tally, before, time.monotonic() - began))
+
+
+def _compile() -> None:
+    """Compile the kernel before the workers start, which otherwise each do; later runs find it on disk."""
+    with Console(stderr=True).status("preparing the kernel: half a minute the first time of all"):
+        from solver.engines.kernel.loop import prepare
+
+        prepare()
 
 
 def verify_command(

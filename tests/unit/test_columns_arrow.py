@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.book import BLOCK, INSIDE, SHARES, book
-from server.columns_arrow import ACCOUNTS, OPTIONAL, PLANS, accounts_of, check_schema, plans_batch, plans_of
+from server.columns_arrow import ACCOUNTS, LISTS, OPTIONAL, PLANS, accounts_of, check_schema, plans_batch, plans_of
 from solver import Engine
 from solver.bulk import Planned, plan_columns
 from solver.columns import EventKind, Plans, account_of, part
@@ -148,14 +148,14 @@ def drawn(data: st.DataObject, start: np.ndarray) -> Planned:
     plans = no_plans(count, int(start[-1]))
     refusals = {a: Refusal("OUT_OF_TIME", "there is no plan") for a in range(count) if data.draw(st.booleans())}
     changed = {}
-    for offsets, names in (("evidence_start", Plans._fields[11:14]), ("cut_start", Plans._fields[15:19])):
+    for offsets, names in LISTS.items():
         sizes = np.where([a in refusals for a in range(count)], 0, rng.integers(4, size=count))
         changed[offsets] = np.concatenate(([0], np.cumsum(sizes)))
         changed |= dict.fromkeys(names, np.zeros(sizes.sum()))
     for name in set(Plans._fields) - {"evidence_start", "cut_start"}:
         kind = getattr(plans, name).dtype
         size = len(changed.get(name, getattr(plans, name)))
-        most = 3 if name == "quality" else 8 if name == "engine" else 1_000
+        most = 3 if name in ("quality", "bound_source") else 8 if name == "engine" else 1_000
         changed[name] = rng.integers(1, most, size=size).astype(kind)
     return Planned(plans._replace(**changed), refusals, np.arange(0))
 
@@ -166,8 +166,8 @@ def of_those(plans: Plans, start: np.ndarray, kept: list[int]) -> Plans:
     for name in Plans._fields:
         by = {"evidence_start": plans.evidence_start, "cut_start": plans.cut_start}.get(name)
         entries = {"trade": start, "ideal": start}
-        entries |= dict.fromkeys(Plans._fields[11:14], plans.evidence_start)
-        entries |= dict.fromkeys(Plans._fields[15:19], plans.cut_start)
+        entries |= dict.fromkeys(LISTS["evidence_start"], plans.evidence_start)
+        entries |= dict.fromkeys(LISTS["cut_start"], plans.cut_start)
         column = getattr(plans, name)
         if by is not None:
             columns[name] = np.concatenate(([0], np.cumsum(np.diff(by)[kept]))).astype(np.int64)
