@@ -165,13 +165,16 @@ def start_plan(problem: Problem) -> Incumbent | None:
     best = None
     limit = 1 if len(problem.leaves) > LARGE else STARTS
     found = 0
+    known: dict[bytes, Ints | None] = {}  # many guesses are alike
     for sides in _guesses(problem):
-        trades = stepped_trades(problem, sides)
+        mark = sides.tobytes()
+        fresh = mark not in known
+        trades = known.setdefault(mark, stepped_trades(problem, sides) if fresh else None)
         if trades is None:
             continue
-        candidate = incumbent_of(problem, trades)
-        if best is None or candidate.error < best.error:
-            best = candidate
+        if fresh:
+            candidate = incumbent_of(problem, trades)
+            best = candidate if best is None or candidate.error < best.error else best
         found += 1
         if found >= limit:
             break
