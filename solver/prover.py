@@ -194,11 +194,13 @@ def _decide(tree: TreeBound, multipliers: dict[int, float], proof: Proof) -> tup
     for row, side in found.sides.items():
         sides[row] = side
     _try(problem, sides, found.multipliers, proof)
-    if found.bound < proof_goal(problem, proof.incumbent.error) and min(found.regrets.values()) > error - found.bound:
+    open_ = [(regret, row) for row, regret in found.regrets.items() if regret <= error - found.bound]
+    if not open_ and found.bound < proof_goal(problem, proof.incumbent.error):
         settled = _settled(tree, sides)  # nothing is open: the multipliers of the best plan with these sides prove it
         again = decided(problem, tree.low, tree.high, settled, error) if settled else found
         found = max(found, again, key=lambda one: one.bound)
-    open_ = [(regret, row) for row, regret in found.regrets.items() if regret <= error - found.bound]
+        if found.bound < proof_goal(problem, proof.incumbent.error):  # at those some order would rather do otherwise
+            open_ = [(regret, row) for row, regret in again.regrets.items() if np.isfinite(regret)]
     return found, tuple((min(open_)[1], low, high) for low, high in problem.parts(min(open_)[1])) if open_ else ()
 
 
@@ -235,6 +237,11 @@ def _try(problem: Problem, sides: Ints, multipliers: dict[int, float], proof: Pr
             return
         proof.tried.add(mark)
         trades = nearby_trades(problem, multipliers)
+    else:
+        mark = tuple(sides[problem.orders].tolist())
+        if mark in proof.tried:
+            return
+        proof.tried.add(mark)
     trades = stepped_trades(problem, sides) if trades is None else trades
     if trades is None:
         return
