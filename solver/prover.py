@@ -147,6 +147,8 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
     """Raise the branch's bound by cutting planes; also how to split it should that not be enough."""
     multipliers = dict(branch.multipliers)
     tree = TreeBound(problem, branch.path, lambda: budget.exhausted)
+    if tree.empty:
+        return np.inf, branch, ()
     best, split, prices, whole = -np.inf, Split(), branch.prices, None
     with contextlib.suppress(Stopped):
         eased = None if branch.counted else Eased.of(tree)
