@@ -16,7 +16,7 @@ Source: PROBLEM.md §3; Lagrangian duality.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ from solver.steps import StepTable
 __all__ = ["UNIT_ROUNDOFF", "Decided", "Terms", "decided", "sharpened"]
 
 NEWTONS = 8  # tries at better multipliers
+LEFT = 1e-6  # of what the sums lack: more than that, and a step does not make up for it
 SHORTEST, LONGEST = 0.1, 0.5  # of a step that failed, how much is tried next
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -223,27 +224,33 @@ class Terms:
     def newton(self, lacks: Floats) -> Floats:
         """By which the multipliers would have to change for all sums to hold, were money divisible.
 
-        The leaves of a net order that its domain holds back can only hand to each other.
+        The leaves of a net order that its domain holds back can only hand to each other. Where those that do what they
+        would like to can not make up for it, all are counted on: none of them answers yet, but they will.
         """
+        step = np.zeros(len(lacks))
+        for willing, bound in ((self.free, self.bound), (self.bends, [])):
+            moves = self._moves(np.where(willing, self.problem.scale / 2.0, 0.0), bound)
+            step = np.asarray(np.linalg.lstsq(moves, lacks)[0])
+            if np.abs(lacks - moves @ step).max(initial=0.0) <= LEFT * np.abs(lacks).max(initial=0.0):
+                break
+        return step
+
+    def _moves(self, gives: Floats, bound: Sequence[np.ndarray]) -> Floats:
+        """By how much more each pie's slices take (first axis), less what it gets, where a multiplier is one more."""
         pies = self.frame.pies
         moves = np.zeros((len(pies), len(pies)))
-        gives = np.where(self.free, self.problem.scale / 2.0, 0.0)
         for p, i in pies.items():
-            rows = self.children[p]
-            moves[i, i] += gives[rows].sum()
+            moves[i, i] += gives[self.children[p]].sum()
             if p in self.frame.above:
                 j = self.frame.above[p]
                 moves[i, i] += gives[p]
                 moves[i, j] -= gives[p]
                 moves[j, i] -= gives[p]
-        for leaves in self.bound:
+        for leaves in bound:
             shared = np.bincount(self.frame.pie_of[leaves], weights=gives[leaves], minlength=len(pies))
             if shared.any():
                 moves -= np.outer(shared, shared) / shared.sum()
-        rigid = moves.diagonal() <= 0.0  # nothing answers to this multiplier
-        lacks = np.where(rigid, 0.0, lacks)
-        moves[rigid, rigid] = 1.0
-        return np.asarray(np.linalg.lstsq(moves, lacks)[0])
+        return moves
 
     def values(self, rows: np.ndarray, amounts: Ints) -> Floats:
         """φ(d) by row (first axis) for whole ``amounts`` y; at the event's pie y is what stays cash, negative."""

@@ -23,6 +23,7 @@ from solver import (
     Rules,
     Slice,
     Withdrawal,
+    prover,
     search,
 )
 from solver import plan as planned
@@ -35,7 +36,11 @@ from solver.lattice import stepped_trades
 from solver.problem import CLOSES, Problem
 from solver.prover import incumbent_of
 from solver.steps import Steps
-from tests.unit.posing import by_id, flat, posed, row, trades, two_pies
+from tests.unit.posing import by_id, flat, posed, proceeds, row, trades, two_pies
+
+
+def refusing(*_: object, **__: object) -> Any:
+    raise AssertionError("nobody has to be asked")
 
 
 def narrowed(problem: Problem, **bounds: tuple[int, int]) -> tuple[bool, dict[str, Any], dict[str, Any]]:
@@ -74,10 +79,20 @@ def test_cash_that_may_be_left_is_left_in_the_sums() -> None:
     problem = posed(flat((1, 0), (1, 0)), Deposit(100))
     least = {spare: narrowed(_with_spare(problem, spare), A=(0, 30))[1]["B"] for spare in (0, 7)}
     assert least == {0: 70, 7: 63}
+    most = {spare: narrowed(_with_spare(problem, spare), A=(30, 60))[2]["B"] for spare in (0, 7)}
+    assert most == {0: 70, 7: 70}, "all that is there may still be traded"
 
 
 def _with_spare(problem: Problem, spare: int) -> Problem:
     return replace(problem, spare=spare)
+
+
+def test_a_pie_keeps_what_fell_inside_it_or_gets_more() -> None:
+    """100 fell inside p, 300 at the root: where a and b buy 130 together, 30 of that come from above."""
+    some, low, high = narrowed(proceeds(), a=(60, 70), b=(70, 90))
+    assert some
+    assert (low["p"], high["p"]) == (30, 60)
+    assert (low["r"], high["r"]) == (240, 270)
 
 
 def test_nothing_is_left_of_a_branch_that_can_not_sum_up() -> None:
@@ -98,17 +113,23 @@ def test_a_sale_of_all_that_is_too_large_keeps_no_bound_apart() -> None:
 # --- Newton's steps --------------------------------------------------------------------------------------------------
 
 
-def shared(minimum: int) -> Problem:
+def shared(minimum: int, unit: int = 100) -> Problem:
     """Two pies of three securities each, two of them the same; what each wants differs by pie."""
-    p = Pie(tuple(Slice(f"p{n}", w, Holding(n, v)) for n, w, v in (("S", 2, 9_000), ("T", 5, 2_000), ("U", 3, 7_000))))
-    q = Pie(tuple(Slice(f"q{n}", w, Holding(n, v)) for n, w, v in (("S", 4, 1_000), ("T", 1, 8_000), ("V", 2, 4_000))))
-    return posed(Portfolio(Pie((Slice("p", 3, p), Slice("q", 2, q)))), Deposit(10_000), minimum)
+    p = {"S": (2, 90), "T": (5, 20), "U": (3, 70)}
+    q = {"S": (4, 10), "T": (1, 80), "V": (2, 40)}
+    pies = (
+        Pie(tuple(Slice(f"{pie}{name}", w, Holding(name, v * unit)) for name, (w, v) in held.items()))
+        for pie, held in (("p", p), ("q", q))
+    )
+    root = (Slice(name, w, pie) for name, w, pie in zip("pq", (3, 2), pies, strict=True))
+    return posed(Portfolio(Pie(tuple(root))), Deposit(100 * unit), minimum)
 
 
-@pytest.mark.parametrize("minimum", [2, 3_000, 4_500])
-def test_with_the_sides_given_a_few_steps_meet_the_best_plan(minimum: int) -> None:
+@pytest.mark.parametrize("unit", [1, 100])
+@pytest.mark.parametrize("minimum", [2, 30, 45])
+def test_with_the_sides_given_a_few_steps_meet_the_best_plan(minimum: int, unit: int) -> None:
     """Also where the minimum holds a net order back, so that its leaves only hand to each other."""
-    problem = shared(minimum)
+    problem = shared(minimum if minimum == 2 else minimum * unit, unit)
     sides = trades(problem, {})
     sides[problem.orders if minimum == 2 else list(problem.nets)] = 1
     low, high = leaf_intervals(problem, sides)
@@ -116,7 +137,7 @@ def test_with_the_sides_given_a_few_steps_meet_the_best_plan(minimum: int) -> No
     assert best is not None
     error = incumbent_of(problem, best).error
     found = decided(problem, low, high, dict.fromkeys(problem.pies, 0.0), error)
-    assert error - 1e-3 <= found.bound <= error + 1e-9 * error
+    assert error - 1e-5 * unit <= found.bound <= error + 1e-9 * error
 
 
 def test_a_step_gains_no_more_than_the_slope_along_it() -> None:
@@ -139,8 +160,20 @@ def test_it_ends_where_nothing_is_lacking() -> None:
 
 
 @pytest.mark.parametrize("member", [2, 4, 7])
-def test_what_the_settled_multipliers_leave_is_cut_at_once(member: int) -> None:
+def test_what_the_settled_multipliers_leave_is_cut_at_once(member: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other bound is asked which order is least decided."""
+    monkeypatch.setattr(prover, "relaxed", refusing)
     assert _proved(RuleCase("several slices", (4, 5), "deposit", member), branches=5)
+
+
+def test_where_nobody_answers_yet_all_are_counted_on() -> None:
+    """At multipliers so far off that three pies rest, one sells all it has, and no slice would do anything else."""
+    assert _proved(RuleCase("whole shares", (4, 5), "withdrawal", 1), branches=2)
+
+
+@pytest.mark.parametrize(("event", "member"), [("deposit", 0), ("rebalance", 1), ("rebalance", 2)])
+def test_too_many_sums_are_looked_at_as_if_a_better_plan_were_known(event: str, member: int) -> None:
+    assert _proved(RuleCase("whole shares", (10, 20), event, member), branches=1)
 
 
 def _proved(case: RuleCase, branches: int) -> bool:
@@ -166,16 +199,15 @@ def test_amounts_that_are_all_given_are_the_trades_or_there_are_none() -> None:
 
 def test_given_leaves_do_not_excuse_their_net_order() -> None:
     problem = shared(4_000)
-    sides = trades(problem, {})
-    low, high = leaf_intervals(problem, sides)
+    low, high = leaf_intervals(problem, trades(problem, {}))
     low[problem.leaves] = high[problem.leaves] = 0
-    net = next(iter(problem.nets))
+    u, (net, *_) = row(problem, "pU"), problem.nets
+    low[u] = high[u] = 10_000
+    flow = trades_within(problem, low, high)
+    assert flow is not None
+    assert by_id(problem, flow[: len(problem.tree.parent)])["pU"] == 10_000
     low[net] = high[net] = 4_000
     assert trades_within(problem, low, high) is None
-
-
-def refusing(*_: object, **__: object) -> highs.Proposal:
-    raise AssertionError("nobody has to be asked who trades")
 
 
 def test_where_no_order_has_a_gap_nobody_is_asked_who_trades(monkeypatch: pytest.MonkeyPatch) -> None:
