@@ -84,10 +84,9 @@ def trades_within(problem: Problem, low: Ints, high: Ints) -> Ints | None:
     if not search.bounded():
         return None
     trades = np.zeros_like(search.flows)
-    if not problem.nets and np.array_equal(
-        low[problem.leaves], high[problem.leaves]
-    ):  # nothing is open, and what is given sums up
-        trades[problem.leaves] = low[problem.leaves]
+    given = low[problem.leaves]
+    if not problem.nets and np.array_equal(given, high[problem.leaves]):  # nothing is open, and it sums up
+        trades[problem.leaves] = given
         return trades
     if problem.nets:
         settled = search.settled()
