@@ -29,7 +29,7 @@ import numpy as np
 from solver.problem import Floats, Ints, Problem
 from solver.steps import StepTable
 
-__all__ = ["Branch", "Cut", "Option", "PieTable", "Stopped", "TreeBound", "base_cost"]
+__all__ = ["Branch", "Cut", "Option", "PieTable", "Stopped", "TreeBound", "base_cost", "tightened"]
 
 Cut = tuple[int, int, int]  # an order's row, and the least and the most that it may trade
 COUNTED = 64  # numbers of trading leaves that a parent tells apart in one nested pie
@@ -91,6 +91,27 @@ class PieTable:
     options: tuple[Option, ...]
 
 
+def tightened(problem: Problem, low: Ints, high: Ints) -> bool:
+    """Narrow ``low`` and ``high`` (one entry a row) to what the sums of the tree leave; whether there is anything left.
+
+    Slice c of a pie whose slices sum up to T trades at least T − Σ high of the others, and at most T − Σ low: up the
+    tree for the pies, then down for their slices.
+    """
+    event = problem.event_row
+    for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
+        if p != event:
+            received = int(problem.received[p])
+            low[p] = max(int(low[p]), int(low[rows].sum()) - received)
+            high[p] = min(int(high[p]), int(high[rows].sum()) - received)
+    for p, rows in zip(problem.pies, problem.children, strict=True):
+        received = int(problem.received[p])
+        least, most = (received - problem.spare, received) if p == event else (low[p] + received, high[p] + received)
+        floor, ceiling = low[rows], high[rows]
+        low[rows] = np.maximum(floor, ceiling + (int(least) - int(ceiling.sum())))
+        high[rows] = np.minimum(ceiling, floor + (int(most) - int(floor.sum())))
+    return bool((low <= high).all())
+
+
 class Stopped(Exception):
     """What ``TreeBound`` raises between two steps once its caller wants no more of it."""
 
@@ -103,16 +124,19 @@ class TreeBound:
         self.low, self.high = problem.flow_min.copy(), problem.flow_max.copy()
         for row, low, high in cut:
             self.low[row], self.high[row] = max(int(self.low[row]), low), min(int(self.high[row]), high)
+        self.gapless = problem.gapless
+        self.empty = not self.gapless and not tightened(problem, self.low, self.high)
         self.stopped = stopped
         self.children = dict(zip(problem.pies, problem.children, strict=True))
         self.tables: dict[int, PieTable] = {}
-        self.gapless = problem.gapless
         self.stepped = np.zeros(len(problem.value), dtype=bool)
         self.stepped[list(problem.steps)] = True
         self.price = np.zeros(len(problem.value))  # μ_S of the leaves in a net order
 
     def evaluate(self, multipliers: Mapping[int, Floats], prices: Mapping[int, float] = NO_PRICES) -> float:
         """LB of the branch with these multipliers by pie (each pie's at least one); +inf where it has no plan."""
+        if self.empty:
+            return np.inf
         for row, leaves in self.problem.nets.items():
             self.price[leaves] = prices.get(row, 0.0)
         netted = [self._netted(row, prices.get(row, 0.0)) for row in self.problem.nets]

@@ -303,7 +303,7 @@ def lower_bound(problem: Problem, branches: Sequence[Branch], error: float) -> f
 
 def _bound(problem: Problem, branch: Branch, error: float) -> float:
     tree = TreeBound(problem, branch.path)
-    if branch.counted and set(branch.counted) == set(problem.pies):
+    if branch.counted and not tree.empty and set(branch.counted) == set(problem.pies):
         try:
             return enumerated(problem, tree.low, tree.high, branch.counted, error).bound
         except TooMany:

@@ -26,6 +26,8 @@ __all__ = ["Enumerated", "TooMany", "enumerated"]
 MOST_AMOUNTS = 2_000  # of one leaf
 MOST_SUMS = 20_000  # of one pie
 MOST_WORK = 1_000_000  # sums formed in one step
+FEW_PAIRS = 10_000  # so many sums are formed without a look at which of them cost too much
+ROUNDED = 1e-12  # of regrets: nothing is left out because their sum is rounded
 AWAY = 1e-6  # minor units: what rounding may make of a sum of centres
 TIGHT = 1e-12  # stands for no width at all
 
@@ -108,10 +110,8 @@ class _Search(Terms):
         centre, width, slack, lowest, highest = _still_to_come(parts)
         steps = []
         for i, part in enumerate(parts):
-            if len(sums) * len(part.amounts) > MOST_WORK:
-                raise TooMany
-            formed = (sums[:, None] + part.amounts).ravel()
-            costs = (regrets[:, None] + part.regrets).ravel()
+            before, with_ = self._pairs(regrets, part.regrets)
+            formed, costs = sums[before] + part.amounts[with_], regrets[before] + part.regrets[with_]
             able = (costs <= self.most) & (formed + lowest[i] <= most) & (formed + highest[i] >= least)
             kept = np.flatnonzero(able)
             at = formed[kept]
@@ -121,9 +121,20 @@ class _Search(Terms):
             kept = kept[np.unique(formed[kept], return_index=True)[1]]  # of equal sums the cheapest
             if len(kept) > MOST_SUMS:
                 raise TooMany
-            steps.append((kept // len(part.amounts), kept % len(part.amounts)))
+            steps.append((before[kept], with_[kept]))
             sums, regrets = formed[kept], costs[kept]
         return _Part(p, sums, regrets, parts=tuple(parts), steps=tuple(steps))
+
+    def _pairs(self, ones: Floats, others: Floats) -> tuple[np.ndarray, np.ndarray]:
+        """Every pair of one of ``ones`` and one of ``others`` whose regrets come to B at the most, and few others."""
+        if len(ones) * len(others) <= FEW_PAIRS:
+            return np.repeat(np.arange(len(ones)), len(others)), np.tile(np.arange(len(others)), len(ones))
+        order = np.argsort(ones, kind="stable")
+        counts = np.searchsorted(ones[order], (self.most - others) + ROUNDED * (self.most + others), side="right")
+        if int(counts.sum()) > MOST_WORK:
+            raise TooMany
+        with_ = np.repeat(np.arange(len(others)), counts)
+        return order[np.arange(len(with_)) - np.repeat(np.cumsum(counts) - counts, counts)], with_
 
     def _part(self, row: int) -> _Part:
         centre, width, slack = (

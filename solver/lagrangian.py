@@ -16,7 +16,7 @@ Source: PROBLEM.md §3; Lagrangian duality.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,8 @@ from solver.steps import StepTable
 __all__ = ["UNIT_ROUNDOFF", "Decided", "Terms", "decided", "sharpened"]
 
 NEWTONS = 8  # tries at better multipliers
+LEFT = 1e-6  # of what the sums lack: more than that, and a step does not make up for it
+SHORTEST, LONGEST = 0.1, 0.5  # of a step that failed, how much is tried next
 UNIT_ROUNDOFF = 2.0**-53
 
 
@@ -45,11 +47,12 @@ class Decided:
 
 def decided(problem: Problem, low: Ints, high: Ints, multipliers: Mapping[int, float], error: float) -> Decided:
     """A bound of at most ``error`` near ``multipliers``, with what every order does where it is attained."""
-    search = _sharpened(problem, low, high, multipliers)
+    search = _sharpened(problem, low, high, multipliers, error)
     bound = min(search.least, error) - search.rounding - UNIT_ROUNDOFF * abs(error)
     alone = [row for row in problem.orders.tolist() if row not in problem.nets]
     second = search.second - np.where(np.isfinite(search.lowest), search.lowest, 0.0)
-    sides = {row: int(np.sign(search.at[row])) for row in alone} | search.sides
+    did = problem.sides(search.at)
+    sides = {row: int(did[row]) for row in alone} | search.sides
     regrets = {row: float(second[row]) for row in alone} | search.regret
     gaps = (problem.buy_min > 1) | (problem.sell_min > 1) | (problem.closes > 0)
     regrets |= {row: math.inf for row in regrets if not gaps[row] and row not in problem.steps}  # nothing to decide
@@ -61,72 +64,193 @@ def sharpened(problem: Problem, low: Ints, high: Ints, multipliers: Mapping[int,
     return _sharpened(problem, low, high, multipliers).multipliers
 
 
-def _sharpened(problem: Problem, low: Ints, high: Ints, multipliers: Mapping[int, float]) -> Terms:
-    """That sum is concave in λ, and piecewise quadratic for divisible money: Newton's steps, halved where they fail."""
-    best = Terms(problem, low, high, multipliers)
-    step, fresh = np.zeros(0), True
+def _sharpened(
+    problem: Problem, low: Ints, high: Ints, multipliers: Mapping[int, float], enough: float = math.inf
+) -> Terms:
+    """That sum is concave in λ, and piecewise quadratic for divisible money: Newton's steps, shorter where they fail.
+
+    It rises by no more than its slope along a step, so where that is within rounding there is nothing left to gain; how
+    far a step that failed was too long is read off the parabola through what is known. ``enough`` ends it sooner.
+    """
+    frame = _Frame(problem, low, high)
+    best = Terms(problem, low, high, multipliers, frame)
+    lacks = best.lacks()
+    step = best.newton(lacks)
     for _ in range(NEWTONS):
-        step = best.newton() if fresh else step / 2.0
+        hoped = float(lacks @ step)
+        if hoped <= best.rounding or best.least >= enough:
+            break
         moved = {p: one + more for (p, one), more in zip(best.multipliers.items(), step.tolist(), strict=True)}
-        tried = Terms(problem, low, high, moved)
-        fresh = tried.least - tried.rounding > best.least - best.rounding
-        best = tried if fresh else best
+        tried = Terms(problem, low, high, moved, frame)
+        gain = tried.least - best.least
+        if gain > tried.rounding - best.rounding:
+            best, lacks = tried, tried.lacks()
+            step = best.newton(lacks)
+        elif math.isfinite(gain):
+            step *= min(max(hoped / (2.0 * (hoped - gain)), SHORTEST), LONGEST)
+        else:
+            break
     return best
+
+
+@dataclass(frozen=True, slots=True)
+class _Nets:
+    """The net orders' leaves, one order's after the other's; by part (rests, buys, sells, closes) and order its range.
+
+    ``firsts`` and ``counts`` say where each order's leaves are, ``owner`` and ``column`` which order's a leaf is.
+    """
+
+    leaves: np.ndarray
+    counts: np.ndarray
+    firsts: np.ndarray
+    owner: np.ndarray
+    column: np.ndarray
+    least: Ints
+    most: Ints
+    low: Ints
+    high: Ints
+    bends: np.ndarray
+    scale: Floats
+
+    @staticmethod
+    def of(problem: Problem, low: Ints, high: Ints, bends: np.ndarray, scale: Floats) -> _Nets:
+        rows, leaves = np.array(list(problem.nets)), np.concatenate(list(problem.nets.values()))
+        counts = np.array([len(parts) for parts in problem.nets.values()])
+        firsts = np.cumsum(counts) - counts
+        floor, ceiling = low[rows], high[rows]
+        rests = np.where((floor <= 0) & (ceiling >= 0), 0, 1), np.zeros_like(floor)
+        ranges = [(np.maximum(least, floor), np.minimum(most, ceiling)) for least, most in problem.ranges(rows)]
+        least, most = (np.stack([rests[end], *(one[end] for one in ranges)]) for end in (0, 1))
+        owner, column = np.repeat(np.arange(len(counts)), counts), np.arange(len(leaves)) - np.repeat(firsts, counts)
+        ends = low[leaves], high[leaves]
+        return _Nets(leaves, counts, firsts, owner, column, least, most, *ends, bends[leaves], scale[leaves])
+
+
+class _Frame:
+    """What terms are made of that no multiplier changes.
+
+    ``kind``, ``row``, ``least`` and ``most`` list what rows may do in whole cents (0: rest, or any amount; 1, 2, 3: a
+    side of ``SIDES``), ``counted`` the same of what is done in whole steps, and their table.
+    """
+
+    def __init__(self, problem: Problem, low: Ints, high: Ints) -> None:
+        self.children = dict(zip(problem.pies, problem.children, strict=True))
+        event, size, leaves = problem.event_row, len(problem.value), problem.leaves
+        self.ideal = problem.ideal
+        self.bends = problem.scale > 0
+        self.bends[event] = False
+        self.scale = np.where(self.bends, problem.scale, np.inf)
+        self.slope = np.where(self.bends, 2.0 * problem.slope, 0.0)
+        self.pies = {p: i for i, p in enumerate(problem.pies)}
+        self.pie_of = np.zeros(size, dtype=np.intp)
+        self.excess: dict[int, float] = {}
+        for p, rows in self.children.items():
+            whole = int(problem.received[p] + problem.ideal_whole[p] - problem.ideal_whole[rows].sum())
+            self.excess[p] = whole + (float(problem.ideal_part[p]) - float(problem.ideal_part[rows].sum()))
+            self.pie_of[rows] = self.pies[p]
+        self.above = {p: int(self.pie_of[p]) for p in problem.pies if p != event}
+        self.rows = np.array([event, *(c for rows in problem.children for c in rows.tolist())])
+        self.reach = np.ones(size)
+        for row, steps in problem.steps.items():
+            self.reach[row] = steps.most
+        others = np.setdiff1d(self.rows, leaves)
+        rests = leaves[(low[leaves] <= 0) & (high[leaves] >= 0)]
+        least, most = low[others], high[others]
+        least[others == event], most[others == event] = -problem.spare, 0
+        nothing = np.zeros_like(rests)
+        cells = [(0 * others, others, least, most), (nothing, rests, nothing, nothing)]
+        stepped = np.array([row in problem.steps for row in leaves.tolist()], dtype=bool)
+        in_steps: list[tuple[np.ndarray, np.ndarray, Ints, Ints]] = []
+        for kind, (side, (first, last)) in enumerate(zip(SIDES, problem.ranges(leaves), strict=True), 1):
+            first, last = np.maximum(first, low[leaves]), np.minimum(last, high[leaves])
+            counted = stepped & (side != CLOSES)
+            for found, able in ((cells, ~counted), (in_steps, counted)):
+                chosen = np.flatnonzero(able & (first <= last))
+                found.append((np.full(len(chosen), kind), leaves[chosen], first[chosen], last[chosen]))
+        self.kind, self.row, self.least, self.most = (np.concatenate(one) for one in zip(*cells, strict=True))
+        self.counted = _counted(problem, *(np.concatenate(one) for one in zip(*in_steps, strict=True)))
+        self.nets = _Nets.of(problem, low, high, self.bends, self.scale) if problem.nets else None
+
+
+def _counted(
+    problem: Problem, kind: np.ndarray, row: np.ndarray, least: Ints, most: Ints
+) -> tuple[np.ndarray, np.ndarray, Ints, Ints, StepTable] | None:
+    """What is done in whole steps, with their table; ``None`` where nothing is."""
+    if not len(row):
+        return None
+    largest = int(max(np.abs(least).max(), np.abs(most).max()))
+    return kind, row, least, most, StepTable([problem.steps[one] for one in row.tolist()], largest)
 
 
 class Terms:
     """The terms at one choice of multipliers; ``least`` sums up their least values, exact up to ``rounding``."""
 
-    def __init__(self, problem: Problem, low: Ints, high: Ints, multipliers: Mapping[int, float]) -> None:
+    def __init__(
+        self, problem: Problem, low: Ints, high: Ints, multipliers: Mapping[int, float], frame: _Frame | None = None
+    ) -> None:
         self.problem, self.low, self.high = problem, low, high
+        self.frame = frame = frame or _Frame(problem, low, high)
         self.multipliers = {p: float(multipliers[p]) for p in problem.pies}
-        self.children = dict(zip(problem.pies, problem.children, strict=True))
-        event, size = problem.event_row, len(problem.value)
-        self.bends = problem.scale > 0
-        self.bends[event] = False
-        self.scale = np.where(self.bends, problem.scale, np.inf)
-        self.slope, self.advance = np.where(self.bends, 2.0 * problem.slope, 0.0), np.zeros(size)
+        self.children, self.bends, self.scale = frame.children, frame.bends, frame.scale
+        size = len(problem.value)
+        self.slope, self.advance = frame.slope.copy(), np.zeros(size)
         for p, rows in self.children.items():
             multiplier = self.multipliers[p]
-            whole = int(problem.received[p] + problem.ideal_whole[p] - problem.ideal_whole[rows].sum())
-            part = float(problem.ideal_part[p]) - float(problem.ideal_part[rows].sum())
             self.slope[rows] -= multiplier
             self.slope[p] += multiplier
-            self.advance[p] = multiplier * (whole + part)  # λ_p e_p
+            self.advance[p] = multiplier * frame.excess[p]  # λ_p e_p
         # where φ is least for divisible money without bounds, and φ there; without a bend: nowhere
-        self.centre = problem.ideal - np.where(self.bends, self.slope * problem.scale / 2.0, 0.0)
+        self.centre = frame.ideal - np.where(self.bends, self.slope * problem.scale / 2.0, 0.0)
         self.floor = np.where(self.bends, self.advance - self.slope * self.slope * problem.scale / 4.0, -np.inf)
         self.at: Ints = np.zeros(size, dtype=np.int64)  # where each term is least
-        self.lowest = self._lowest()
         self.moving = set(problem.leaves.tolist())
-        self.rows = np.array([event, *(c for rows in problem.children for c in rows.tolist())])
-        self.free = self.bends & (low < self.centre) & (self.centre < high)
+        self.lowest, self.second = self._lowest()
+        self.free = self.bends & (np.abs(self.at - self.centre) <= frame.reach)  # does what it would like to
+        self.bound: list[np.ndarray] = []  # leaves of the net orders that their domains hold back
         self.sides: dict[int, int] = {}  # of net orders
         self.regret: dict[int, float] = {}  # of the next best thing that a net order could do
         priced = self._net_orders() if problem.nets else 0.0
-        self.least = float(self.lowest[self.rows].sum())
+        self.least = float(self.lowest[frame.rows].sum())
         off = np.abs(problem.deviation(self.at))
         sizes = off * (off / self.scale + np.abs(self.slope)) + np.abs(self.advance)
-        self.rounding = UNIT_ROUNDOFF * (8 + size) * (float(sizes[self.rows].sum()) + priced)
+        self.rounding = UNIT_ROUNDOFF * (8 + size) * (float(sizes[frame.rows].sum()) + priced)
 
-    def newton(self) -> Floats:
-        """By which the multipliers would have to change for all sums to hold, were money divisible."""
-        pies = {p: i for i, p in enumerate(self.problem.pies)}
-        lacks, moves = np.zeros(len(pies)), np.zeros((len(pies), len(pies)))
+    def lacks(self) -> Floats:
+        """By pie, how much more would have to be given than is taken: the slope of the sum of least values."""
+        problem, at = self.problem, self.at
+        pies = self.children.items()
+        return np.array([int(problem.received[p]) + int(at[p]) - int(at[rows].sum()) for p, rows in pies], dtype=float)
+
+    def newton(self, lacks: Floats) -> Floats:
+        """By which the multipliers would have to change for all sums to hold, were money divisible.
+
+        The leaves of a net order that its domain holds back can only hand to each other. Where those that do what they
+        would like to can not make up for it, all are counted on: none of them answers yet, but they will.
+        """
+        step = np.zeros(len(lacks))
+        for willing, bound in ((self.free, self.bound), (self.bends, [])):
+            moves = self._moves(np.where(willing, self.problem.scale / 2.0, 0.0), bound)
+            step = np.asarray(np.linalg.lstsq(moves, lacks)[0])
+            if np.abs(lacks - moves @ step).max(initial=0.0) <= LEFT * np.abs(lacks).max(initial=0.0):
+                break
+        return step
+
+    def _moves(self, gives: Floats, bound: Sequence[np.ndarray]) -> Floats:
+        """By how much more each pie's slices take (first axis), less what it gets, where a multiplier is one more."""
+        pies = self.frame.pies
+        moves = np.zeros((len(pies), len(pies)))
         for p, i in pies.items():
-            rows = self.children[p]
-            lacks[i] = int(self.problem.received[p]) + int(self.at[p]) - int(self.at[rows].sum())
-            for c in rows[self.free[rows]].tolist():
-                give = float(self.problem.scale[c]) / 2.0
-                moves[i, i] += give
-                if c in pies:
-                    j = pies[c]
-                    moves[j, j] += give
-                    moves[i, j] -= give
-                    moves[j, i] -= give
-        rigid = moves.diagonal() == 0.0  # nothing answers to this multiplier
-        lacks[rigid], moves[rigid, rigid] = 0.0, 1.0
-        return np.asarray(np.linalg.lstsq(moves, lacks)[0])
+            moves[i, i] += gives[self.children[p]].sum()
+            if p in self.frame.above:
+                j = self.frame.above[p]
+                moves[i, i] += gives[p]
+                moves[i, j] -= gives[p]
+                moves[j, i] -= gives[p]
+        for leaves in bound:
+            shared = np.bincount(self.frame.pie_of[leaves], weights=gives[leaves], minlength=len(pies))
+            if shared.any():
+                moves -= np.outer(shared, shared) / shared.sum()
+        return moves
 
     def values(self, rows: np.ndarray, amounts: Ints) -> Floats:
         """φ(d) by row (first axis) for whole ``amounts`` y; at the event's pie y is what stays cash, negative."""
@@ -134,92 +258,78 @@ class Terms:
         d = (amounts - problem.ideal_whole[rows][:, None]) - problem.ideal_part[rows][:, None]
         return np.asarray(d * (d / self.scale[rows][:, None] + self.slope[rows][:, None]) + self.advance[rows][:, None])
 
-    def _lowest(self) -> Floats:
-        """The least value of φ of every row over its own bounds and domain; of an event's pie over its cash."""
-        problem = self.problem
-        lowest = np.full(len(problem.value), np.inf)
-        low, high = self.low.copy(), self.high.copy()
-        low[problem.event_row], high[problem.event_row] = -problem.spare, 0
-        leaves = problem.leaves
-        others = np.setdiff1d([problem.event_row, *(c for rows in problem.children for c in rows.tolist())], leaves)
-        lowest[others], self.at[others] = self._nearest(others, low[others], high[others])
-        rests = (low[leaves] <= 0) & (high[leaves] >= 0)
-        lowest[leaves[rests]] = self.values(leaves[rests], np.zeros((int(rests.sum()), 1), dtype=np.int64))[:, 0]
-        self.second = np.full(len(problem.value), np.inf)
-        stepped = np.array([row in problem.steps for row in leaves.tolist()], dtype=bool)
-        for side, (least, most) in zip(SIDES, problem.ranges(leaves), strict=True):
-            least, most = np.maximum(least, low[leaves]), np.minimum(most, high[leaves])
-            for counted in (False, True):
-                able = (least <= most) & ((stepped & (side != CLOSES)) == counted)
-                if able.any():
-                    rows = leaves[able]
-                    found, at = (self._nearest_steps if counted else self._nearest)(rows, least[able], most[able])
-                    better = found < lowest[rows]
-                    self.at[rows] = np.where(better, at, self.at[rows])
-                    self.second[rows] = np.minimum(self.second[rows], np.maximum(found, lowest[rows]))
-                    lowest[rows] = np.minimum(lowest[rows], found)
-        return lowest
+    def _lowest(self) -> tuple[Floats, Floats]:
+        """The least value of φ of every row over what it may do, and the next best thing's; ``at`` where it is least.
+
+        An event's pie has its cash.
+        """
+        frame, size = self.frame, len(self.problem.value)
+        values, at = np.full((1 + len(SIDES), size), np.inf), np.zeros((1 + len(SIDES), size), dtype=np.int64)
+        cells = frame.kind, frame.row
+        values[cells], at[cells] = self._nearest(frame.row, frame.least, frame.most)
+        if frame.counted:
+            kind, row, least, most, table = frame.counted
+            values[kind, row], at[kind, row] = self._nearest_steps(row, least, most, table)
+        best = values.argmin(axis=0)
+        every = np.arange(size)
+        self.at = at[best, every]
+        ranked = np.partition(values, 1, axis=0)
+        return ranked[0], ranked[1]
 
     def _net_orders(self) -> float:
         """Put every net order's least value at its first leaf, 0 at the others; how large its prices' terms are."""
-        problem = self.problem
-        nets, leaves = np.array(list(problem.nets)), np.concatenate(list(problem.nets.values()))
-        counts = np.array([len(parts) for parts in problem.nets.values()])
-        firsts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-        low, high = self.low[nets], self.high[nets]
-        ranges = [(np.where((low <= 0) & (high >= 0), 0, 1), np.zeros_like(low)), *problem.ranges(nets)]
-        least = np.stack([np.maximum(one, low) if i else one for i, (one, _) in enumerate(ranges)])  # part, net
-        most = np.stack([np.minimum(one, high) if i else one for i, (_, one) in enumerate(ranges)])
-        prices = self._prices(leaves, counts, least, most)
-        spread = np.repeat(prices, counts, axis=1).T  # leaf, part
-        floor, ceiling = self.low[leaves][:, None], self.high[leaves][:, None]
-        at = np.clip(np.floor(self._answers(leaves, spread)), floor, ceiling).astype(np.int64)
+        nets = self.frame.nets
+        assert nets is not None
+        leaves, least, most = nets.leaves, nets.least, nets.most
+        prices = self._prices(nets)
+        spread = np.repeat(prices, nets.counts, axis=1).T  # leaf, part
+        floor, ceiling = nets.low[:, None], nets.high[:, None]
+        at = np.floor(self._answers(nets, spread)).astype(np.int64)
         above = np.minimum(at + 1, ceiling)
         costs, dearer = (self.values(leaves, y) - spread * y for y in (at, above))
-        summed = np.add.reduceat(np.minimum(costs, dearer), firsts, axis=0).T
+        summed = np.add.reduceat(np.minimum(costs, dearer), nets.firsts, axis=0).T
         values = np.where(least <= most, summed + np.minimum(prices * least, prices * most), np.inf)
         best = values.argmin(axis=0)
-        ranked = np.sort(values, axis=0)
+        ranked = np.partition(values, 1, axis=0)
         self.lowest[leaves] = 0.0
-        self.lowest[leaves[firsts]] = ranked[0]
-        chosen = np.repeat(best, counts)
+        self.lowest[leaves[nets.firsts]] = ranked[0]
+        chosen = np.repeat(best, nets.counts)
         self.at[leaves] = np.where(dearer < costs, above, at)[np.arange(len(leaves)), chosen]
-        self.free[leaves] = (self.low[leaves] < self.at[leaves]) & (self.at[leaves] < self.high[leaves])
-        self.sides = {row: (0, *SIDES)[side] for row, side in zip(nets.tolist(), best.tolist(), strict=True)}
-        self.regret = dict(zip(nets.tolist(), (ranked[1] - ranked[0]).tolist(), strict=True))
+        self.free[leaves] = (floor[:, 0] < self.at[leaves]) & (self.at[leaves] < ceiling[:, 0])
+        held = prices[best, np.arange(len(best))] != 0.0
+        self.bound = [parts for parts, back in zip(self.problem.nets.values(), held.tolist(), strict=True) if back]
+        self.sides = {row: (0, *SIDES)[side] for row, side in zip(self.problem.nets, best.tolist(), strict=True)}
+        regret = ranked[1] - np.where(np.isfinite(ranked[0]), ranked[0], 0.0)
+        self.regret = dict(zip(self.problem.nets, regret.tolist(), strict=True))
         return float((np.abs(prices) * (np.abs(least) + np.abs(most))).max(axis=0).sum())
 
-    def _answers(self, leaves: np.ndarray, prices: Floats) -> Floats:
+    def _answers(self, nets: _Nets, prices: Floats) -> Floats:
         """What the leaves (first axis) would trade at these prices beside their multipliers, were money divisible."""
-        low, high = self.low[leaves][:, None], self.high[leaves][:, None]
-        bends, centre = self.bends[leaves][:, None], self.centre[leaves][:, None]
-        bent = centre + np.where(bends, self.scale[leaves][:, None], 0.0) * prices / 2.0
-        ends = np.where(self.slope[leaves][:, None] < prices, high, low)
-        return np.asarray(np.clip(np.where(bends, bent, ends), low, high))
+        leaves, low, high = nets.leaves, nets.low[:, None], nets.high[:, None]
+        bent = self.centre[leaves][:, None] + np.where(nets.bends, nets.scale / 2.0, 0.0)[:, None] * prices
+        if not nets.bends.all():
+            bent = np.where(nets.bends[:, None], bent, np.where(self.slope[leaves][:, None] < prices, high, low))
+        return np.asarray(np.minimum(np.maximum(bent, low), high))
 
-    def _prices(self, leaves: np.ndarray, counts: np.ndarray, least: Ints, most: Ints) -> Floats:
+    def _prices(self, nets: _Nets) -> Floats:
         """By part and net order a price at which its leaves come to between ``least`` and ``most``.
 
         Any price would do, and this is best: their sum rises with it, linearly between the prices at which one of them
         comes to its bounds.
         """
-        owner = np.repeat(np.arange(len(counts)), counts)
-        column = np.arange(len(leaves)) - np.repeat(np.cumsum(counts) - counts, counts)
-        knots = np.zeros((len(counts), 2 * int(counts.max()) + 1))
-        steep = np.where(self.bends[leaves], self.scale[leaves], np.inf)
-        for k, end in enumerate((self.low, self.high)):
-            reached = 2.0 * (end[leaves] - self.centre[leaves]) / steep
-            knots[owner, 2 * column + k] = np.where(self.bends[leaves], reached, self.slope[leaves])
+        leaves, owner, column = nets.leaves, nets.owner, nets.column
+        knots = np.zeros((len(nets.counts), 2 * int(nets.counts.max()) + 1))
+        for k, end in enumerate((nets.low, nets.high)):
+            reached = 2.0 * (end - self.centre[leaves]) / nets.scale
+            knots[owner, 2 * column + k] = np.where(nets.bends, reached, self.slope[leaves])
         knots.sort(axis=1)
-        sums = np.zeros_like(knots)
-        np.add.at(sums, owner, self._answers(leaves, knots[owner]))
-        resting = np.zeros(len(counts))
-        np.add.at(resting, owner, self._answers(leaves, np.zeros((len(leaves), 1)))[:, 0])
-        target = np.clip(resting, least, np.maximum(least, most))
+        sums = np.add.reduceat(self._answers(nets, knots[owner]), nets.firsts, axis=0)
+        resting = np.add.reduceat(self._answers(nets, np.zeros((len(leaves), 1))), nets.firsts, axis=0)[:, 0]
+        target = np.clip(resting, nets.least, np.maximum(nets.least, nets.most))
         after = np.clip((sums[None] < target[..., None]).sum(axis=2), 1, knots.shape[1] - 1)
-        nets = np.arange(len(counts))
-        left, right = knots[nets, after - 1], knots[nets, after]
-        below, above = sums[nets, after - 1], sums[nets, after]
+        every = np.arange(len(nets.counts))
+        left, right = knots[every, after - 1], knots[every, after]
+        below, above = sums[every, after - 1], sums[every, after]
         share = np.divide(target - below, above - below, out=np.zeros_like(target), where=above > below)
         return np.asarray(np.where(target == resting, 0.0, left + np.clip(share, 0.0, 1.0) * (right - left)))
 
@@ -234,11 +344,8 @@ class Terms:
         at = self._wanted(rows, low, high)
         return self._least_of(rows, np.stack([np.clip(at + d, low, high) for d in (0, 1)], axis=1))
 
-    def _nearest_steps(self, rows: np.ndarray, low: Ints, high: Ints) -> tuple[Floats, Ints]:
+    def _nearest_steps(self, rows: np.ndarray, low: Ints, high: Ints, table: StepTable) -> tuple[Floats, Ints]:
         """As ``_nearest``, of amounts in whole steps, all on one side of 0."""
-        table = StepTable(
-            [self.problem.steps[row] for row in rows.tolist()], int(max(np.abs(low).max(), np.abs(high).max()))
-        )
         sign = np.where(low < 0, -1, 1)[:, None]
         size = np.clip(np.abs(self._wanted(rows, low, high))[:, None] + np.array([-1, 0, 1]), 0, None)
         around = sign * np.concatenate(table.around(size), axis=1).astype(np.int64)

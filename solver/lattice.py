@@ -9,7 +9,7 @@ steps, all others are made exact again (``cents.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,9 @@ class _Descent:
         low, high = leaf_intervals(problem, sides)
         free = [row for row in problem.orders.tolist() if row not in problem.steps]
         self.others = int(low[free].sum()), int(high[free].sum())
+        scale, slope = problem.scale.tolist(), problem.slope.tolist()
+        ideal = zip(problem.ideal_whole.tolist(), problem.ideal_part.tolist(), strict=True)
+        self.terms = [(*at, 1.0 / a, 2.0 * b) if a > 0 else None for at, a, b in zip(ideal, scale, slope, strict=True)]
 
     def _path(self, row: int) -> list[int]:
         """The rows that a step of the order moves; of a net order, as if its first leaf made it."""
@@ -122,13 +125,14 @@ class _Descent:
         """How much more has to be traded for the cash to be what may be left; negative: how much less."""
         return least - self.problem.spare if least > self.problem.spare else min(0, most)
 
-    def _flows(self) -> Ints:
+    def _flows(self) -> list[int]:
         trades: Ints = np.zeros(len(self.problem.value), dtype=np.int64)
         for row, point in self.points.items():
             trades[self._leaf(row)] += point
-        return self.problem.flows(trades)
+        flows: list[int] = self.problem.flows(trades).tolist()
+        return flows
 
-    def _moves(self, flows: Ints, direction: int) -> list[tuple[float, int, int]]:
+    def _moves(self, flows: Sequence[int], direction: int) -> list[tuple[float, int, int]]:
         """Every leaf's step up or down, the cheapest first: what it costs a cent moved, the leaf, the change."""
         found = []
         for row in self.rows:
@@ -144,24 +148,23 @@ class _Descent:
         least, most = self._range(row)
         return side * size if least <= size <= most else None
 
-    def _cost(self, flows: Ints, changes: dict[int, int]) -> float:
+    def _cost(self, flows: Sequence[int], changes: dict[int, int]) -> float:
         """What J changes by when these leaves trade so much more."""
-        problem = self.problem
         moved: dict[int, int] = {}
         for leaf, change in changes.items():
             for row in self.paths[leaf]:
                 moved[row] = moved.get(row, 0) + change
         cost = 0.0
         for row, change in moved.items():
-            scale = float(problem.scale[row])
-            if scale > 0:
-                off = float(flows[row] - problem.ideal_whole[row]) - float(problem.ideal_part[row])
-                cost += change * ((2.0 * off + change) / scale + 2.0 * float(problem.slope[row]))
+            term = self.terms[row]
+            if term:
+                whole, part, inverse, tilt = term
+                cost += change * ((2.0 * ((flows[row] - whole) - part) + change) * inverse + tilt)
         return cost
 
     def _improved(self, trades: Ints, error: float) -> tuple[Ints, float] | None:
         """The trades after the best step of one leaf, or exchange of steps between two, or ``None``."""
-        flows = self.problem.flows(trades)
+        flows = self.problem.flows(trades).tolist()
         up, down = self._moves(flows, 1), self._moves(flows, -1)
         tries = [{row: change} for _, row, change in (*up[:NEIGHBOURS], *down[:NEIGHBOURS])]
         tries += [{a: x, b: y} for _, a, x in up[:NEIGHBOURS] for _, b, y in down[:NEIGHBOURS] if a != b]

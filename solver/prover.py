@@ -17,8 +17,8 @@ import numpy as np
 from solver.bound import Branch, Cut, Stopped, TreeBound
 from solver.cents import leaf_intervals, marginals, tracking_error, trades_within
 from solver.certificate import allowed_gap
-from solver.enumeration import TooMany, enumerated
-from solver.lagrangian import Decided, decided, sharpened
+from solver.enumeration import Enumerated, TooMany, enumerated
+from solver.lagrangian import Decided, Terms, decided, sharpened
 from solver.lattice import nearby_trades, stepped_trades, steps_wanted
 from solver.network import Network
 from solver.problem import Floats, Ints, Problem
@@ -29,6 +29,7 @@ __all__ = ["Incumbent", "Proof", "incumbent_of", "proof_goal", "prove"]
 
 ROUNDS = 10  # cutting planes in one branch before it is split
 ENOUGH = 0.02  # of what a bound lacks: a round that adds less is the last, and a multiplier is not sought more exactly
+SHALLOWEST, DEPTHS = 1 / 64, 12  # of what a plan costs above a bound, looked for first; how often it is looked for
 GRID = np.concatenate((-(4.0 ** -np.arange(0.0, 9.0)), [0.0], 4.0 ** -np.arange(8.0, -1.0, -1.0)))
 
 
@@ -147,7 +148,9 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
     """Raise the branch's bound by cutting planes; also how to split it should that not be enough."""
     multipliers = dict(branch.multipliers)
     tree = TreeBound(problem, branch.path, lambda: budget.exhausted)
-    best, split, prices, whole = -np.inf, Split(), branch.prices, None
+    if tree.empty:
+        return np.inf, branch, ()
+    best, split, prices, whole, deepen = -np.inf, Split(), branch.prices, None, True
     with contextlib.suppress(Stopped):
         eased = None if branch.counted else Eased.of(tree)
         known = branch.counted or (eased.multipliers if eased else {})
@@ -174,7 +177,7 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
                 behind.sides[list(problem.nets)] = eased.sides(tree)
             _try(problem, behind.sides, behind.multipliers, proof)
             if problem.steps and not problem.nets:
-                counted = _count(tree, behind.multipliers, proof)
+                counted, deepen = _count(tree, behind.multipliers, proof, deepen), False
                 if counted is not None:
                     return counted, Branch(branch.path, multipliers, prices, behind.multipliers), ()
             if stalled or not behind.added:
@@ -194,11 +197,13 @@ def _decide(tree: TreeBound, multipliers: dict[int, float], proof: Proof) -> tup
     for row, side in found.sides.items():
         sides[row] = side
     _try(problem, sides, found.multipliers, proof)
-    if found.bound < proof_goal(problem, proof.incumbent.error) and min(found.regrets.values()) > error - found.bound:
+    open_ = [(regret, row) for row, regret in found.regrets.items() if regret <= error - found.bound]
+    if not open_ and found.bound < proof_goal(problem, proof.incumbent.error):
         settled = _settled(tree, sides)  # nothing is open: the multipliers of the best plan with these sides prove it
         again = decided(problem, tree.low, tree.high, settled, error) if settled else found
         found = max(found, again, key=lambda one: one.bound)
-    open_ = [(regret, row) for row, regret in found.regrets.items() if regret <= error - found.bound]
+        if found.bound < proof_goal(problem, proof.incumbent.error):  # at those some order would rather do otherwise
+            open_ = [(regret, row) for row, regret in again.regrets.items() if np.isfinite(regret)]
     return found, tuple((min(open_)[1], low, high) for low, high in problem.parts(min(open_)[1])) if open_ else ()
 
 
@@ -211,19 +216,48 @@ def _settled(tree: TreeBound, sides: Ints) -> dict[int, float]:
     return {} if trades is None else Network(problem, low, high).potentials(problem.flows(trades))[0]
 
 
-def _count(tree: TreeBound, multipliers: dict[int, float], proof: Proof) -> float | None:
+def _count(tree: TreeBound, multipliers: dict[int, float], proof: Proof, deepen: bool) -> float | None:
     """The branch's bound, all sums that could be better looked at, and the best of them kept; ``None``: too many."""
     sharp = sharpened(tree.problem, tree.low, tree.high, multipliers)
     try:
         found = enumerated(tree.problem, tree.low, tree.high, sharp, proof.incumbent.error)
     except TooMany:
-        return None
+        deeper = _deepened(tree, sharp, proof.incumbent.error) if deepen else None
+        if deeper is None:
+            return None
+        found = deeper
     multipliers.update(sharp)
     if found.trades is not None:
         best = incumbent_of(tree.problem, found.trades)
         if best.error < proof.incumbent.error * (1 - 1e-12):
             proof.incumbent = best
     return found.bound
+
+
+def _deepened(tree: TreeBound, multipliers: dict[int, float], error: float) -> Enumerated | None:
+    """The branch's best plan where those that could beat ``error`` are too many: as if a better one were known already.
+
+    What is looked for is so good at first that few sums are left, then less so, halfway back where they were too many;
+    the first plan found is the best.
+    """
+    problem = tree.problem
+    least = Terms(problem, tree.low, tree.high, multipliers).least
+    depth, none, many = SHALLOWEST, 0.0, 1.0  # of what ``error`` is above the bound
+    for _ in range(DEPTHS):
+        if tree.stopped():
+            raise Stopped
+        try:
+            found = enumerated(problem, tree.low, tree.high, multipliers, least + depth * (error - least))
+        except TooMany:
+            many = depth
+        else:
+            if found.trades is not None:
+                return found
+            none = depth
+        depth = min(2.0 * none, (none + many) / 2.0)
+        if depth < SHALLOWEST:
+            break
+    return None
 
 
 def _try(problem: Problem, sides: Ints, multipliers: dict[int, float], proof: Proof) -> None:
@@ -235,6 +269,11 @@ def _try(problem: Problem, sides: Ints, multipliers: dict[int, float], proof: Pr
             return
         proof.tried.add(mark)
         trades = nearby_trades(problem, multipliers)
+    else:
+        mark = tuple(sides[problem.orders].tolist())
+        if mark in proof.tried:
+            return
+        proof.tried.add(mark)
     trades = stepped_trades(problem, sides) if trades is None else trades
     if trades is None:
         return

@@ -6,10 +6,11 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from solver import Infeasible
+from solver import Infeasible, enumeration
 from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.enumeration import TooMany, enumerated
@@ -68,10 +69,13 @@ def posed(draw: st.DrawFn, shared: bool = False) -> Problem | None:
     return decide_cash(problem).cases[0].retired_within(0)
 
 
-def test_every_sum_that_could_be_better_is_looked_at() -> None:
+@pytest.mark.parametrize(("few", "examples"), [(enumeration.FEW_PAIRS, 400), (0, 300)])
+def test_every_sum_that_could_be_better_is_looked_at(few: int, examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where dear sums are not even formed."""
     seen = []
+    monkeypatch.setattr(enumeration, "FEW_PAIRS", few)
 
-    @settings(max_examples=400, deadline=None, suppress_health_check=HEALTHY)
+    @settings(max_examples=examples, deadline=None, suppress_health_check=HEALTHY)
     @given(st.data())
     def every_account(data: st.DataObject) -> None:
         problem = posed(data.draw)
@@ -105,8 +109,8 @@ def test_every_sum_that_could_be_better_is_looked_at() -> None:
 
     every_account()
     print(f"\n{len(seen)} looked at, {sum(seen)} with a better plan to find")
-    assert sum(seen) >= 50
-    assert len(seen) - sum(seen) >= 50
+    assert sum(seen) >= examples / 8
+    assert len(seen) - sum(seen) >= examples / 8
 
 
 def test_net_orders_decided_as_a_whole_bound_every_plan() -> None:
