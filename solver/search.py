@@ -46,8 +46,6 @@ def search(problem: Problem, budget: Budget) -> Outcome:
     held = problem.retired_within(0)
     start = start_plan(held)
     outcome = Outcome(problem, start)
-    if _nothing_to_propose(held, outcome, budget):
-        return outcome
     proposal = _proposal(held, start, budget, NODES_FIRST)
     if start is None and proposal.sides is None:
         if proposal.stopped or budget.exhausted:
@@ -73,19 +71,6 @@ def search(problem: Problem, budget: Budget) -> Outcome:
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
     return outcome
-
-
-def _nothing_to_propose(held: Problem, outcome: Outcome, budget: Budget) -> bool:
-    """Whether the start plan is proved as it is, where no order has a gap: who trades is no question for HiGHS then."""
-    start = outcome.incumbent
-    if start is None or not held.gapless or budget.exhausted:
-        return False
-    proof = prove(held, start, budget, 1)
-    if not _proved(held, proof):
-        return False
-    outcome.incumbent, outcome.branches, outcome.rounds = proof.incumbent, tuple(proof.branches), 1
-    outcome.excess = retired_excess(outcome.problem, proof.incumbent.flows)
-    return True
 
 
 def _anywhere(problem: Problem, excess: int, outcome: Outcome, budget: Budget) -> bool:
