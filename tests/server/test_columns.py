@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import grpc
@@ -371,3 +372,10 @@ def test_many_at_once_get_their_own_plans(client: Client) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda book: read_plans(client.columns(columns_request(book, pb.VIEW_FULL)))[0], books))
     assert all(equal(plans, plan_columns(book).plans) for plans, book in zip(found, books, strict=True))
+
+
+def test_the_readme_prints_what_it_says(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = (Path(__file__).parents[2] / "README.md").read_text().split("```")
+    code = next(block for block in blocks if "read_plans" in block).removeprefix("python\n")
+    exec(code.replace("127.0.0.1:50051", address), {"__name__": "readme"})
+    assert capsys.readouterr().out.strip() == code.rstrip().rsplit("its root: ", 1)[1]
