@@ -37,7 +37,17 @@ from solver import (
     rule_costs,
 )
 
-__all__ = ["MAX_BATCH", "Batch", "answer_compare", "answer_plan", "read_batch"]
+__all__ = [
+    "BATCH_SECONDS",
+    "DEFAULT_SECONDS",
+    "MAX_BATCH",
+    "Batch",
+    "answer_compare",
+    "answer_plan",
+    "moment_to_stop",
+    "read_batch",
+    "set_times",
+]
 
 DEFAULT_SECONDS = 5.0
 BATCH_SECONDS = 60.0
@@ -68,7 +78,7 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
         if request.rule_costs and isinstance(answer, Plan):
             costs = rule_costs(*account, answer, request.engine, budget)
         fill_response(response, answer, request.view, mark, message.portfolio, costs)
-    _set_times(response, started, begun)
+    set_times(response.diagnostics, started, begun)
     return response
 
 
@@ -92,7 +102,7 @@ def answer_compare(data: bytes, deadline: float | None, budget: Budget, started:
                 fill_comparison(response, found, request.view, message.portfolio)
     except InvalidRequest as error:  # by its path in what the caller sent
         raise type(error)(tuple(_within("request", v) for v in error.violations)) from error
-    _set_times(response.optimal, started, begun)
+    set_times(response.optimal.diagnostics, started, begun)
     return response
 
 
@@ -121,7 +131,7 @@ def read_batch(data: bytes, deadline: float | None, started: float) -> Batch:
     violations += [fault] if fault else []
     if violations:
         raise InvalidRequest(tuple(violations))
-    end = _end(started, BATCH_SECONDS if limit is None else limit, deadline, 0.0)
+    end = moment_to_stop(started, BATCH_SECONDS if limit is None else limit, deadline)
     return Batch(tuple(request.SerializeToString() for request in message.requests), end)
 
 
@@ -153,12 +163,12 @@ def _within(at: str, fault: Violation) -> Violation:
 
 
 def _set_limits(budget: Budget, request: Request, deadline: float | None, started: float, told: float) -> None:
-    end = _end(started, request.time_limit_seconds or DEFAULT_SECONDS, deadline, told)
+    end = moment_to_stop(started, request.time_limit_seconds or DEFAULT_SECONDS, deadline, told)
     budget.seconds_left = lambda: end - time.monotonic()
     budget.work_limit = request.work_limit or budget.work_limit
 
 
-def _end(started: float, seconds: float, deadline: float | None, told: float) -> float:
+def moment_to_stop(started: float, seconds: float, deadline: float | None, told: float = 0.0) -> float:
     """The moment to stop: after ``seconds``, or before the caller's deadline by what the way back and telling take."""
     if deadline is None:
         return started + seconds
@@ -173,10 +183,11 @@ def _headed(message: pb.PlanRequest) -> pb.PlanResponse:
     )
 
 
-def _set_times(response: pb.PlanResponse, started: float, begun: float) -> None:
+def set_times(diagnostics: pb.Diagnostics, started: float, begun: float) -> None:
+    """Write how long a request waited, from ``started`` to ``begun``, and how long it has been answered since."""
     for written, seconds in (
-        (response.diagnostics.queue_time, begun - started),
-        (response.diagnostics.solve_time, time.monotonic() - begun),
+        (diagnostics.queue_time, begun - started),
+        (diagnostics.solve_time, time.monotonic() - begun),
     ):
         duration: Duration = written
         duration.FromNanoseconds(int(seconds * 1e9))

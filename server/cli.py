@@ -29,7 +29,7 @@ from server.main import serve as serve_forever
 from server.plots import PlotUnavailable, plot_comparison
 from server.status import status_of
 from server.tables import make_console, print_comparison, print_response
-from solver import Budget
+from solver import Budget, Engine, available
 
 __all__ = ["app", "main"]
 
@@ -129,10 +129,19 @@ def serve_command(
     address: Annotated[
         str, typer.Option(help="HOST:PORT to listen on; port 0 takes any free one.")
     ] = "127.0.0.1:50051",
+    shadow: Annotated[
+        float, typer.Option(help="Share of the kernel's plans that HiGHS looks at again; differences go to the log.")
+    ] = 0.0,
 ) -> None:
     """Serve piewise.v1.AllocationService over gRPC until SIGTERM; the first line printed says where."""
+    if not 0.0 <= shadow <= 1.0:
+        _fail(BAD_REQUEST, f"--shadow is {shadow}; give a share between 0 and 1, such as 0.001")
+    if shadow and not available(Engine.KERNEL):
+        _fail(
+            BAD_REQUEST, "--shadow looks at the kernel's plans; the kernel needs numba: pip install 'piewise[kernel]'"
+        )
     try:
-        asyncio.run(serve_forever(address))
+        asyncio.run(serve_forever(address, shadow))
     except OSError as error:
         _fail(UNREACHABLE, str(error))
 

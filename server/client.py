@@ -53,6 +53,18 @@ class Client:
         )
         yield from answers
 
+    def columns(self, request: pb.PlanColumnsRequest, timeout: float | None = 120.0) -> pb.PlanColumnsResponse:
+        """Plan accounts as columns (``server/columns.py`` writes and reads them); raises as gRPC does."""
+        response: pb.PlanColumnsResponse = self._stub.PlanColumns(request, timeout=timeout)
+        return response
+
+    def stream_columns(
+        self, requests: Iterable[pb.PlanColumnsRequest], timeout: float | None = None
+    ) -> Iterator[pb.PlanColumnsResponse]:
+        """Plan request by request, one answer each, in order; more is taken from ``requests`` as answers are read."""
+        answers: Iterator[pb.PlanColumnsResponse] = self._stub.StreamColumns(iter(requests), timeout=timeout)
+        yield from answers
+
     def info(self, timeout: float | None = 5.0) -> pb.GetServiceInfoResponse:
         """What the server is and accepts."""
         response: pb.GetServiceInfoResponse = self._stub.GetServiceInfo(pb.GetServiceInfoRequest(), timeout=timeout)

@@ -44,6 +44,7 @@ from solver.events import MAX_EVENTS
 
 __all__ = [
     "ENGINES",
+    "MAX_ECHOED_BYTES",
     "MAX_REQUEST_BYTES",
     "Request",
     "fingerprint",
@@ -201,7 +202,7 @@ def read_request(request: pb.PlanRequest) -> Request:
 
 
 def read_duration(
-    message: pb.Options | pb.BatchPlanRequest, name: str, field: str
+    message: pb.Options | pb.BatchPlanRequest | pb.PlanColumnsRequest, name: str, field: str
 ) -> tuple[float | None, Violation | None]:
     """The seconds of the duration ``name``, ``None`` where it is unset; or what is wrong with it."""
     if not message.HasField(name):

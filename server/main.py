@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 
 import grpc
@@ -14,32 +15,43 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from server.answers import answer_plan
+from server.bulk import answer_columns
+from server.columns import columns_request
 from server.conversion import MAX_REQUEST_BYTES
-from server.examples import example
+from server.examples import example, realistic_account
+from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.service import SERVICE_NAME, AllocationService
-from solver import Budget
+from server.shadow import Shadow
+from solver import Budget, Deposit, Engine, Rules, available
+from solver.columns import accounts_from
 
 __all__ = ["create_server", "serve"]
 
 QUEUE_PER_WORKER = 16
 GRACE_SECONDS = 10.0  # longer than the longest default solve
+KERNEL_SECONDS = 5.0  # to read the compiled kernel from disk; where it has to be compiled first, nobody waits for it
 READ_BYTES = 4 * MAX_REQUEST_BYTES  # read, so that too large a request is refused by an error that says what is right
 
 log = structlog.get_logger()
 
 
 async def create_server(
-    address: str, workers: int | None = None, queue: int | None = None, checks: health.aio.HealthServicer | None = None
+    address: str,
+    workers: int | None = None,
+    queue: int | None = None,
+    checks: health.aio.HealthServicer | None = None,
+    shadow: Shadow | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """A started server listening on ``address`` (port 0: any free one), and the port it got.
 
     ``checks``, its health, is given by who wants to change it later; it says SERVING once a first solve has warmed
-    HiGHS up. Raises ``OSError`` where it can not listen.
+    HiGHS up, and the kernel where it is installed and compiled. ``shadow``, by default none, is its giver's to end.
+    Raises ``OSError`` where it can not listen.
     """
     workers = workers or os.cpu_count() or 1
     queue = QUEUE_PER_WORKER * workers if queue is None else queue
     server = grpc.aio.server(options=(("grpc.max_receive_message_length", READ_BYTES), ("grpc.so_reuseport", 0)))
-    service = AllocationService(workers, queue)
+    service = AllocationService(workers, queue, shadow or Shadow())
     server.add_generic_rpc_handlers((service.handlers(),))
     checks = checks or health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
@@ -59,25 +71,44 @@ async def create_server(
 
 def _warm_up() -> None:
     """One solve with a binding minimum, so that no caller waits for the first use of anything."""
-    data = example("minimum").SerializeToString()
-    answer_plan(data, None, Budget(), time.monotonic())
+    kernel = threading.Thread(target=_warm_kernel, name="warm-up", daemon=True)
+    kernel.start()
+    _answer_once(pb.ENGINE_AUTO)
+    kernel.join(KERNEL_SECONDS)
 
 
-async def serve(address: str) -> None:
+def _warm_kernel() -> None:
+    """A plan and a column by the kernel. The thread is a daemon: a process that is told to end does not compile on."""
+    if available(Engine.KERNEL):
+        _answer_once(pb.ENGINE_KERNEL)
+        one = columns_request(accounts_from([(realistic_account(), Deposit(25_000), Rules(2_500))]))
+        answer_columns(one.SerializeToString(), None, Budget(), time.monotonic())
+
+
+def _answer_once(engine: int) -> None:
+    request = pb.PlanRequest()
+    request.CopyFrom(example("minimum"))
+    request.options.engine = engine  # type: ignore[assignment]  # an enum is an int
+    answer_plan(request.SerializeToString(), None, Budget(), time.monotonic())
+
+
+async def serve(address: str, share: float = 0.0) -> None:
     """Serve until SIGTERM or SIGINT, then drain: health says NOT_SERVING, calls under way finish, the process ends.
 
     The first line on standard output is ``listening on HOST:PORT``, for people and for programs; the log goes to
-    standard error, since whoever started the process may read no further than that line.
+    standard error, since whoever started the process may read no further than that line. A ``share`` of the kernel's
+    plans is looked at again.
     """
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     checks = health.aio.HealthServicer()
-    server, port = await create_server(address, checks=checks)
-    host = address.rsplit(":", 1)[0]
-    print(f"listening on {host}:{port}", flush=True)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    await checks.enter_graceful_shutdown()
-    await server.stop(GRACE_SECONDS)
+    with Shadow(share) as shadow:
+        server, port = await create_server(address, checks=checks, shadow=shadow)
+        host = address.rsplit(":", 1)[0]
+        print(f"listening on {host}:{port}", flush=True)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await stop.wait()
+        await checks.enter_graceful_shutdown()
+        await server.stop(GRACE_SECONDS)

@@ -142,7 +142,7 @@ def check_columns(accounts: Accounts) -> None:
     if faults:
         raise InvalidRequest(tuple(faults))
     start = accounts.start
-    if not len(start) or start[0] != 0 or (np.diff(start) < 0).any():
+    if not len(start) or start[0] != 0 or (start[1:] < start[:-1]).any():  # their difference may wrap around
         told = "must begin with 0, never fall, and have one entry more than there are accounts"
         raise InvalidRequest((Violation("start", "NOT_OFFSETS", told),))
     for names, wanted in ((BY_ACCOUNT, len(start) - 1), (BY_ROW, int(start[-1]))):

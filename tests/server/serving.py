@@ -12,18 +12,19 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from server.main import create_server
+from server.shadow import Shadow
 
 METHOD = "/piewise.v1.AllocationService/Plan"
 
 
 @contextmanager
-def served(workers: int = 2, queue: int = 4) -> Iterator[str]:
+def served(workers: int = 2, queue: int = 4, shadow: Shadow | None = None) -> Iterator[str]:
     """The address of a server that is warm; it stops on leaving."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        started = asyncio.run_coroutine_threadsafe(create_server("127.0.0.1:0", workers, queue), loop)
+        started = asyncio.run_coroutine_threadsafe(create_server("127.0.0.1:0", workers, queue, None, shadow), loop)
         server, port = started.result(30)
         try:
             yield f"127.0.0.1:{port}"

@@ -88,6 +88,21 @@ def test_sheds_what_it_can_not_hold(blocked: Blocked) -> None:
         assert client.plan(example("deposit")) == pb.PlanResponse()
 
 
+def test_nobody_waits_for_a_kernel_that_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is on disk, it is loaded before SERVING; half a minute of compiling goes on behind."""
+    compiling, loaded = threading.Event(), []
+    monkeypatch.setattr(main, "_warm_kernel", lambda: loaded.append(1))
+    with served() as address, Client(address) as client:
+        client.wait_until_serving()
+        assert loaded == [1]
+    monkeypatch.setattr(main, "KERNEL_SECONDS", 0.05)
+    monkeypatch.setattr(main, "_warm_kernel", lambda: compiling.wait(30))
+    with served() as address, Client(address) as client:
+        client.wait_until_serving()
+        assert client.plan(example("deposit")).plan.orders
+        compiling.set()
+
+
 def test_a_cancelled_call_frees_its_worker(blocked: Blocked) -> None:
     """It does, each time; how soon (100 ms are wanted) is printed, since the machine may be busy with something else."""
     with served(workers=1, queue=0) as address, Client(address) as client:

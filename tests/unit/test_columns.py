@@ -159,6 +159,11 @@ WRONG = {
     "dimensions": (ONE._replace(value=ONE.value[None, :]), "value", "NOT_A_COLUMN"),
     "no offsets": (ONE._replace(start=np.array([], dtype=np.int64)), "start", "NOT_OFFSETS"),
     "falling": (ONE._replace(start=np.array([0, 5, 3])), "start", "NOT_OFFSETS"),
+    "falling by more than a number holds": (
+        ONE._replace(start=np.array([0, 2**63 - 1, -2, 5])),
+        "start",
+        "NOT_OFFSETS",
+    ),
     "late": (ONE._replace(start=np.array([1, 5])), "start", "NOT_OFFSETS"),
     "short": (ONE._replace(cash=np.array([], dtype=np.int64)), "cash", "WRONG_LENGTH"),
     "long": (ONE._replace(value=np.zeros(6, dtype=np.int64)), "value", "WRONG_LENGTH"),

@@ -566,12 +566,104 @@ class Status(_message.Message):
     details: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
     def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ...) -> None: ...
 
+class PlanColumnsRequest(_message.Message):
+    __slots__ = ("request_id", "engine", "time_limit", "view", "start", "event", "amount", "event_row", "cash", "min_trade", "parent", "target_weight", "value")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    TIME_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ROW_FIELD_NUMBER: _ClassVar[int]
+    CASH_FIELD_NUMBER: _ClassVar[int]
+    MIN_TRADE_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    TARGET_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    engine: Engine
+    time_limit: _duration_pb2.Duration
+    view: View
+    start: bytes
+    event: bytes
+    amount: bytes
+    event_row: bytes
+    cash: bytes
+    min_trade: bytes
+    parent: bytes
+    target_weight: bytes
+    value: bytes
+    def __init__(self, request_id: _Optional[str] = ..., engine: _Optional[_Union[Engine, str]] = ..., time_limit: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., view: _Optional[_Union[View, str]] = ..., start: _Optional[bytes] = ..., event: _Optional[bytes] = ..., amount: _Optional[bytes] = ..., event_row: _Optional[bytes] = ..., cash: _Optional[bytes] = ..., min_trade: _Optional[bytes] = ..., parent: _Optional[bytes] = ..., target_weight: _Optional[bytes] = ..., value: _Optional[bytes] = ...) -> None: ...
+
+class PlanColumnsResponse(_message.Message):
+    __slots__ = ("request_id", "solver_version", "refusals", "trade", "quality", "engine", "cash_after", "cash_left", "retired_excess", "tracking_error", "lower_bound", "rounding_slack", "ideal", "evidence_start", "evidence_branch", "evidence_row", "multiplier", "cut_start", "cut_branch", "cut_row", "cut_least", "cut_most", "diagnostics", "bound_source")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SOLVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    TRADE_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    CASH_AFTER_FIELD_NUMBER: _ClassVar[int]
+    CASH_LEFT_FIELD_NUMBER: _ClassVar[int]
+    RETIRED_EXCESS_FIELD_NUMBER: _ClassVar[int]
+    TRACKING_ERROR_FIELD_NUMBER: _ClassVar[int]
+    LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    ROUNDING_SLACK_FIELD_NUMBER: _ClassVar[int]
+    IDEAL_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_START_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_BRANCH_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_ROW_FIELD_NUMBER: _ClassVar[int]
+    MULTIPLIER_FIELD_NUMBER: _ClassVar[int]
+    CUT_START_FIELD_NUMBER: _ClassVar[int]
+    CUT_BRANCH_FIELD_NUMBER: _ClassVar[int]
+    CUT_ROW_FIELD_NUMBER: _ClassVar[int]
+    CUT_LEAST_FIELD_NUMBER: _ClassVar[int]
+    CUT_MOST_FIELD_NUMBER: _ClassVar[int]
+    DIAGNOSTICS_FIELD_NUMBER: _ClassVar[int]
+    BOUND_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    solver_version: str
+    refusals: _containers.RepeatedCompositeFieldContainer[ColumnRefusal]
+    trade: bytes
+    quality: bytes
+    engine: bytes
+    cash_after: bytes
+    cash_left: bytes
+    retired_excess: bytes
+    tracking_error: bytes
+    lower_bound: bytes
+    rounding_slack: bytes
+    ideal: bytes
+    evidence_start: bytes
+    evidence_branch: bytes
+    evidence_row: bytes
+    multiplier: bytes
+    cut_start: bytes
+    cut_branch: bytes
+    cut_row: bytes
+    cut_least: bytes
+    cut_most: bytes
+    diagnostics: Diagnostics
+    bound_source: bytes
+    def __init__(self, request_id: _Optional[str] = ..., solver_version: _Optional[str] = ..., refusals: _Optional[_Iterable[_Union[ColumnRefusal, _Mapping]]] = ..., trade: _Optional[bytes] = ..., quality: _Optional[bytes] = ..., engine: _Optional[bytes] = ..., cash_after: _Optional[bytes] = ..., cash_left: _Optional[bytes] = ..., retired_excess: _Optional[bytes] = ..., tracking_error: _Optional[bytes] = ..., lower_bound: _Optional[bytes] = ..., rounding_slack: _Optional[bytes] = ..., ideal: _Optional[bytes] = ..., evidence_start: _Optional[bytes] = ..., evidence_branch: _Optional[bytes] = ..., evidence_row: _Optional[bytes] = ..., multiplier: _Optional[bytes] = ..., cut_start: _Optional[bytes] = ..., cut_branch: _Optional[bytes] = ..., cut_row: _Optional[bytes] = ..., cut_least: _Optional[bytes] = ..., cut_most: _Optional[bytes] = ..., diagnostics: _Optional[_Union[Diagnostics, _Mapping]] = ..., bound_source: _Optional[bytes] = ...) -> None: ...
+
+class ColumnRefusal(_message.Message):
+    __slots__ = ("account", "reason", "description")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    account: int
+    reason: str
+    description: str
+    def __init__(self, account: _Optional[int] = ..., reason: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+
 class GetServiceInfoRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class GetServiceInfoResponse(_message.Message):
-    __slots__ = ("solver_version", "engines", "max_slices", "max_depth", "max_batch", "max_request_bytes", "max_money", "max_events")
+    __slots__ = ("solver_version", "engines", "max_slices", "max_depth", "max_batch", "max_request_bytes", "max_money", "max_events", "max_column_accounts", "max_column_rows", "shadow")
     SOLVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     ENGINES_FIELD_NUMBER: _ClassVar[int]
     MAX_SLICES_FIELD_NUMBER: _ClassVar[int]
@@ -580,6 +672,9 @@ class GetServiceInfoResponse(_message.Message):
     MAX_REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_MONEY_FIELD_NUMBER: _ClassVar[int]
     MAX_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_COLUMN_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_COLUMN_ROWS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
     solver_version: str
     engines: _containers.RepeatedScalarFieldContainer[Engine]
     max_slices: int
@@ -588,4 +683,21 @@ class GetServiceInfoResponse(_message.Message):
     max_request_bytes: int
     max_money: int
     max_events: int
-    def __init__(self, solver_version: _Optional[str] = ..., engines: _Optional[_Iterable[_Union[Engine, str]]] = ..., max_slices: _Optional[int] = ..., max_depth: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_request_bytes: _Optional[int] = ..., max_money: _Optional[int] = ..., max_events: _Optional[int] = ...) -> None: ...
+    max_column_accounts: int
+    max_column_rows: int
+    shadow: Shadow
+    def __init__(self, solver_version: _Optional[str] = ..., engines: _Optional[_Iterable[_Union[Engine, str]]] = ..., max_slices: _Optional[int] = ..., max_depth: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_request_bytes: _Optional[int] = ..., max_money: _Optional[int] = ..., max_events: _Optional[int] = ..., max_column_accounts: _Optional[int] = ..., max_column_rows: _Optional[int] = ..., shadow: _Optional[_Union[Shadow, _Mapping]] = ...) -> None: ...
+
+class Shadow(_message.Message):
+    __slots__ = ("share", "agreed", "disagreed", "undecided", "dropped")
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    AGREED_FIELD_NUMBER: _ClassVar[int]
+    DISAGREED_FIELD_NUMBER: _ClassVar[int]
+    UNDECIDED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    share: float
+    agreed: int
+    disagreed: int
+    undecided: int
+    dropped: int
+    def __init__(self, share: _Optional[float] = ..., agreed: _Optional[int] = ..., disagreed: _Optional[int] = ..., undecided: _Optional[int] = ..., dropped: _Optional[int] = ...) -> None: ...
