@@ -219,8 +219,8 @@ def _of_columns(accounts: Accounts, plans: Plans, account: int) -> _Waiting:
 def judged(kernel: Figures, response: pb.PlanResponse) -> tuple[str, str]:
     """``agreed``, ``disagreed`` or ``undecided``, and why; ``response`` is HiGHS's.
 
-    Two proved plans agree where cash and excess are equal and |J − J'| ≤ the gap that their proofs allow. A plan that
-    is not proved may be worse than the other, but a proved one never is.
+    Plans agree where cash and excess are equal and |J − J'| ≤ the gap that a proof allows, if one of them is proved. A
+    plan that is not proved may be worse than the other, but a proved one never is.
     """
     if response.WhichOneof("outcome") != "plan":
         reason = response.infeasible.reason
@@ -230,8 +230,10 @@ def judged(kernel: Figures, response: pb.PlanResponse) -> tuple[str, str]:
     gap = allowed_gap(kernel.rounding_slack, highs.tracking_error)
     above = kernel.tracking_error - highs.tracking_error
     ranked = (kernel.cash_left, kernel.retired_excess) == (highs.cash_left, highs.retired_excess)
+    if ranked and abs(above) <= gap and (highs.optimal or kernel.optimal):
+        return "agreed", why
     if highs.optimal and kernel.optimal:
-        return ("agreed" if ranked and abs(above) <= gap else "disagreed"), why
+        return "disagreed", why
     if ranked and ((highs.optimal and above < -gap) or (kernel.optimal and above > gap)):
         return "disagreed", why  # better than what is proved to be the best
     return "undecided", why

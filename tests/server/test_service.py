@@ -91,10 +91,10 @@ def test_sheds_what_it_can_not_hold(blocked: Blocked) -> None:
 def test_nobody_waits_for_a_kernel_that_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is on disk, it is loaded before SERVING; half a minute of compiling goes on behind."""
     compiling, loaded = threading.Event(), []
-    monkeypatch.setattr(main, "_warm_kernel", lambda: loaded.append(1))
+    monkeypatch.setattr(main, "_warm_kernel", lambda: loaded.append(compiling.wait(0.3)))
     with served() as address, Client(address) as client:
         client.wait_until_serving()
-        assert loaded == [1]
+        assert loaded == [False]
     monkeypatch.setattr(main, "KERNEL_SECONDS", 0.05)
     monkeypatch.setattr(main, "_warm_kernel", lambda: compiling.wait(30))
     with served() as address, Client(address) as client:

@@ -24,8 +24,8 @@ from server.client import Client
 from server.columns import columns_request
 from server.examples import example
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from server.shadow import Counts, Figures, Shadow, judged, marks_of
-from solver import Budget
+from server.shadow import Counts, Figures, Shadow, judged, marks_of, plan_again
+from solver import Budget, Engine
 from solver.bulk import Planned, plan_columns
 from solver.columns import Accounts, EventKind, part
 from tests.server.serving import served
@@ -62,6 +62,26 @@ def test_the_kernels_plans_are_looked_at_again(looking: Shadow) -> None:
         assert eventually(lambda: looking.counts.agreed >= 10, SECONDS)
         told = client.info().shadow
     assert (told.share, told.agreed, told.disagreed, told.undecided, told.dropped) == (1.0, 10, 0, 0, 0)
+
+
+def test_only_the_kernels_plans_are_taken() -> None:
+    with Shadow(1.0) as looking:
+        taken: list[object] = []
+        looking._take = taken.append  # type: ignore[method-assign,assignment]
+        for engine, count in ((Engine.HIGHS, 0), (Engine.AUTO, 0), (Engine.KERNEL, 6)):
+            looking.offer_columns(EACH, plan_columns(EACH, engine).plans)
+            assert len(taken) == count
+
+
+def test_it_is_highs_that_plans_again_whatever_was_asked_beside() -> None:
+    request = kernel()
+    request.options.validate_only, request.options.expected_fingerprint = True, "another"
+    assert pb.PlanResponse.FromString(plan_again(request.SerializeToString())).plan.certificate.engine == "HIGHS"
+
+
+def test_the_process_has_the_lowest_priority() -> None:
+    with shadow._process() as pool:
+        assert pool.submit(os.nice, 0).result(SECONDS) == 19
 
 
 def test_without_a_share_nothing_is() -> None:
@@ -230,6 +250,8 @@ LATE = replace(BEST, optimal=False)
         (BEST, replace(LATE, tracking_error=9.0, cash_left=0), "undecided"),
         (replace(LATE, tracking_error=12.0), BEST, "undecided"),  # the kernel was stopped
         (replace(LATE, tracking_error=9.0), BEST, "disagreed"),
+        (LATE, BEST, "agreed"),
+        (BEST, LATE, "agreed"),
         (LATE, LATE, "undecided"),
     ],
 )

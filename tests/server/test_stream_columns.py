@@ -126,12 +126,16 @@ def test_a_stream_that_sends_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_cancelling_a_stream_stops_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = Held()
+    held, sent = Held(), list[int]()
     monkeypatch.setattr(service, "answer_columns", held)
-    data = columns_request(deposits(5)).SerializeToString()
+    data, large = columns_request(deposits(5)).SerializeToString(), bytes(200_000)
     with served(workers=2, queue=0) as address, Client(address) as client:
-        call = client.channel.stream_stream(STREAM)(iter([data] * 50), timeout=30)
+        call = client.channel.stream_stream(STREAM)(endless(large, sent), timeout=30)
         assert eventually(lambda: held.begun == 2)
+        time.sleep(0.7)
+        taken = len(sent)
+        time.sleep(0.3)
+        assert len(sent) == taken  # the next lie on the way, and are not read before there is room
         call.cancel()
         assert eventually(lambda: held.cancelled == 2)
         held.go_on.set()
