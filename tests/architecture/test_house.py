@@ -104,6 +104,7 @@ SERVER_ORDER = [
     "status",
     "tables",
     "plots",
+    "express",
     "answers",
     "columns",
     "bulk",
