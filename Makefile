@@ -9,7 +9,7 @@ TEST_STAMP := $(VENV)/test-$(PINS)
 PEERS_STAMP := $(VENV)/peers-$(PINS)
 PROTO := piewise/v1/allocation.proto
 
-.PHONY: demo test serve check lint types stubs buf generate bench bench-full bench-rules agree mutate clean
+.PHONY: demo test serve check lint types stubs buf generate bench bench-full bench-rules bench-columns agree mutate clean
 
 demo: $(RUN_STAMP)  ## every stated result of the seeds, and a realistic account, through a server
 	@$(BIN)/piewise demo
@@ -47,6 +47,9 @@ bench-full: $(PEERS_STAMP)  ## the whole suite: quality and time of every engine
 
 bench-rules: $(TEST_STAMP)  ## the caller's rules by size and event, beside SCIP, into their section of benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks.run --rules --write benchmarks
+
+bench-columns: $(TEST_STAMP)  ## accounts in columns: the loop, the wire, a million accounts from Parquet to Parquet
+	@$(BIN)/python -m benchmarks.run --columns --write benchmarks
 
 agree: $(TEST_STAMP)  ## HiGHS, the reference and brute force on 5,000 generated accounts: do they come to the same?
 	@$(BIN)/python -m tests.reference.agree --cases 5000 --seed 1

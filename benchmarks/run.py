@@ -1,6 +1,7 @@
 """``make bench``: times beside their targets. ``make bench-full``: the whole suite, kept in RESULTS.md with plots.
 
-``make bench-rules``: the caller's rules by size, which replace their own section of RESULTS.md.
+``make bench-rules``: the caller's rules by size; ``make bench-columns``: accounts in columns, a whole book among them.
+These two replace their own sections of RESULTS.md.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from server.requests import plan_request
 
 QUICK_STEP = 9  # one case in so many is enough to see that everything runs
 RULES_TITLE = "# The caller's rules"
+COLUMNS_TITLE = "# Accounts in columns"
+TITLES = (RULES_TITLE, COLUMNS_TITLE)
 PACKAGES = ("highspy", "numpy", "scipy", "cvxpy", "PySCIPOpt", "pyportfolioopt")
 
 
@@ -40,14 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="the whole suite, and not only the targets")
     parser.add_argument("--rules", action="store_true", help="only the caller's rules, by size and event")
+    parser.add_argument("--columns", action="store_true", help="only accounts in columns: the loop, the wire, a book")
     parser.add_argument("--quick", action="store_true", help="a few instances of each, to see that everything runs")
     parser.add_argument("--write", metavar="DIR", type=Path, help="keep tables and plots as DIR/RESULTS.md")
     wanted = parser.parse_args(arguments)
-    console, screen = Console(width=180 if wanted.full or wanted.rules else 100), Console(stderr=True)
+    wide = wanted.full or wanted.rules or wanted.columns
+    console, screen = Console(width=180 if wide else 100), Console(stderr=True)
     started = time.monotonic()
     with Progress(console=screen, transient=True) as progress:
         if wanted.rules and not wanted.full:
             return _rules_alone(wanted.quick, wanted.write, progress, console, started)
+        if wanted.columns and not wanted.full:
+            return _columns_alone(wanted.quick, wanted.write, progress, console, started)
         families, repeats = (FAMILIES[:1], 2) if wanted.quick else (FAMILIES, 5)
         first = targets(progress, families, repeats)
         if not wanted.full:
@@ -77,7 +84,9 @@ def _full(first: Table, quick: bool, folder: Path | None, progress: Progress, co
         draw(judged, grown, measured, folder)
         pictures = "\n".join(f"![{name}]({name})\n" for name in PICTURES)
         parts = [f"# Results\n\n{head}\n{found}\n\n{pictures}", *(table.markdown() for table in tables), section]
-        (folder / "RESULTS.md").write_text("\n".join(parts))
+        path = folder / "RESULTS.md"
+        columns = path.read_text().partition(f"\n{COLUMNS_TITLE}\n") if path.exists() else ("", "", "")
+        path.write_text("\n".join(parts) + "".join(columns[1:]))
     return max(print_beaten(judged), _print_beaten_by_scip(ruled))
 
 
@@ -91,10 +100,32 @@ def _rules_alone(quick: bool, folder: Path | None, progress: Progress, console: 
     for table in rule_tables(ruled):
         table.show(console)
     if folder:
-        path = folder / "RESULTS.md"
-        before = path.read_text().split(RULES_TITLE)[0].rstrip() if path.exists() else "# Results"
-        path.write_text(before + "\n\n" + _section(ruled, "make bench-rules", started))
+        _keep(folder, RULES_TITLE, _section(ruled, "make bench-rules", started))
     return _print_beaten_by_scip(ruled)
+
+
+def _columns_alone(quick: bool, folder: Path | None, progress: Progress, console: Console, started: float) -> int:
+    """The tables of columns, and their section of RESULTS.md written anew; 1 where a plan is not what HiGHS's is."""
+    from benchmarks.books import MILLION  # Arrow and Daft are an extra
+    from benchmarks.columns import column_tables
+
+    accounts = 2_000 if quick else MILLION
+    tables = column_tables(progress, accounts, quick)
+    for table in tables:
+        table.show(console)
+    if folder:
+        text = "\n".join(table.markdown() for table in tables)
+        _keep(folder, COLUMNS_TITLE, f"{COLUMNS_TITLE}\n\n{_head('make bench-columns', accounts, started)}\n{text}")
+    return 0
+
+
+def _keep(folder: Path, title: str, section: str) -> None:
+    """Write ``section`` into RESULTS.md in place of the one that was there, or at its end."""
+    path = folder / "RESULTS.md"
+    text = path.read_text() if path.exists() else "# Results\n"
+    before, _, rest = text.partition(f"\n{title}\n")
+    after = next((rest[rest.index(f"\n{other}\n") :] for other in TITLES if f"\n{other}\n" in rest), "\n")
+    path.write_text(f"{before.rstrip()}\n\n{section.rstrip()}\n{after}")
 
 
 def _section(ruled: Measured, command: str, started: float) -> str:

@@ -19,7 +19,7 @@ from server.conversion import (
     read_duration,
     read_request,
 )
-from server.express import planned_at_once
+from server.express import planned_at_once, ready
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.status import FingerprintMismatch
 from server.writing import fill_comparison, fill_response
@@ -44,6 +44,7 @@ __all__ = [
     "DEFAULT_SECONDS",
     "MAX_BATCH",
     "Batch",
+    "answer_at_once",
     "answer_compare",
     "answer_plan",
     "moment_to_stop",
@@ -56,6 +57,7 @@ BATCH_SECONDS = 60.0
 MARGIN_SECONDS, MARGIN_SHARE = 0.050, 0.10  # kept of a caller's deadline for the way back
 TELLING_SECONDS_A_BYTE = 5e-7  # and for nodes and reasons, by the size of the request: a second for two megabytes
 MAX_BATCH = 1_000
+AT_ONCE_BYTES = 8_192  # of a request that is looked at without a worker
 
 
 def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: float) -> pb.PlanResponse:
@@ -65,11 +67,10 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
     """
     begun = time.monotonic()
     message = parse(pb.PlanRequest, data)
-    if message.options.engine == pb.ENGINE_KERNEL:
-        quick = _at_once(message, deadline)
-        if quick:
-            set_times(quick.diagnostics, started, begun)
-            return quick
+    quick = _at_once(message, deadline)
+    if quick:
+        set_times(quick.diagnostics, started, begun)
+        return quick
     request = read_request(message)
     explain = request.view in (pb.VIEW_NODES, pb.VIEW_FULL)
     _set_limits(budget, request, deadline, started, TELLING_SECONDS_A_BYTE * len(data) if explain else 0.0)
@@ -89,9 +90,28 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
     return response
 
 
+def answer_at_once(data: bytes, deadline: float | None, started: float) -> pb.PlanResponse | None:
+    """The response to a small ``PlanRequest`` where that takes less than to wait for a worker; else nothing.
+
+    What is wrong with a request is for ``answer_plan`` to say.
+    """
+    begun = time.monotonic()
+    if len(data) > AT_ONCE_BYTES or not ready():
+        return None
+    try:
+        response = _at_once(parse(pb.PlanRequest, data), deadline)
+    except InvalidRequest:
+        return None
+    if response:
+        set_times(response.diagnostics, started, begun)
+    return response
+
+
 def _at_once(message: pb.PlanRequest, deadline: float | None) -> pb.PlanResponse | None:
     """The response where the short way has one, and there is a moment left for it."""
-    if not available(Engine.KERNEL) or (deadline is not None and deadline - time.monotonic() < MARGIN_SECONDS):
+    if message.options.engine != pb.ENGINE_KERNEL or not available(Engine.KERNEL):
+        return None
+    if deadline is not None and deadline - time.monotonic() < MARGIN_SECONDS:
         return None
     mark, response = fingerprint(message), _headed(message)
     if message.options.expected_fingerprint not in ("", mark) or not planned_at_once(message, response, mark):

@@ -7,6 +7,7 @@ loop's own checker did not recompute the bound, it answers nothing, and the long
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -16,10 +17,11 @@ from server.generated.piewise.v1 import allocation_pb2 as pb
 from solver import SOLVER_VERSION, Engine
 from solver.columns import BOUND_SOURCES, QUALITIES, Accounts, EventKind, Plans
 
-__all__ = ["planned_at_once"]
+__all__ = ["planned_at_once", "ready"]
 
 SHORT = 16  # characters of an id, at most: then it can not have too many bytes
 ROWS = 512  # of an account; larger ones are not what takes long on the way
+WORK = 20_000  # slices that a search looks at, at most: it may run where others wait
 RECOMPUTED, OPTIMAL = BOUND_SOURCES.index("RECOMPUTED"), QUALITIES.index("OPTIMAL")
 
 
@@ -63,6 +65,12 @@ class _Rows:
         return short and len({*names}) == len(names) and len({*self.slices}) == len(self.slices)
 
 
+def ready() -> bool:
+    """Whether the kernel is compiled in this process: nobody waits for half a minute then."""
+    loop = sys.modules.get("solver.engines.kernel.loop")
+    return loop is not None and bool(loop.prepared())
+
+
 def planned_at_once(message: pb.PlanRequest, response: pb.PlanResponse, mark: str) -> bool:
     """Plan ``message`` into ``response`` with the fingerprint ``mark``, or leave it as it is and return false."""
     if not _asks_little(message):
@@ -78,7 +86,7 @@ def planned_at_once(message: pb.PlanRequest, response: pb.PlanResponse, mark: st
     head = (*event, message.portfolio.cash, message.rules.min_trade)
     by_account = (np.array([figure], dtype=np.int64) for figure in head)
     by_row = (np.array(column, dtype=np.int64) for column in (rows.parent, rows.weight, rows.value))
-    plans = plan_all(Accounts(np.array([0, len(rows.parent)]), *by_account, *by_row))
+    plans = plan_all(Accounts(np.array([0, len(rows.parent)]), *by_account, *by_row), WORK)
     if plans.quality[0] != OPTIMAL or plans.bound_source[0] != RECOMPUTED:
         return False
     _write(message, rows, event, plans, response.plan)

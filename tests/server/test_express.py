@@ -145,3 +145,21 @@ def test_what_is_confirmed_is_what_is_planned() -> None:
     message.options.expected_fingerprint = "0" * 64
     with pytest.raises(Exception, match="expected_fingerprint"):
         answered(message)
+
+
+def test_what_is_small_is_answered_without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = asked(account(), Deposit(1_000), 100)
+    data, now = message.SerializeToString(), time.monotonic()
+    expected = answered(message).plan
+    found = answers.answer_at_once(data, None, now)
+    assert found is not None
+    assert found.plan == expected
+    assert answers.answer_at_once(data, now + 10.0, now) is not None
+    assert answers.answer_at_once(data, now + 0.01, now) is None  # who has no time is told by the long way
+    assert answers.answer_at_once(b"\xff", None, now) is None
+    assert answers.answer_at_once(with_option(LONG["another engine"]).SerializeToString(), None, now) is None
+    monkeypatch.setattr(answers, "AT_ONCE_BYTES", len(data) - 1)
+    assert answers.answer_at_once(data, None, now) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(answers, "ready", lambda: False)  # it would compile for half a minute while others wait
+    assert answers.answer_at_once(data, None, now) is None

@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("numba", reason="the extra 'kernel' is not installed")
 
+from benchmarks.instances import Case
 from solver import (
     Budget,
     Deposit,
@@ -308,3 +309,12 @@ def test_a_plan_of_another_choice_is_not_confirmed() -> None:
 def test_the_loop_is_prepared_by_one_account() -> None:
     loop.prepare()
     assert loop.plan_all(bound_account()).quality.tolist() == [1]
+
+
+def test_the_loop_does_no_more_work_than_it_is_told() -> None:
+    """A withdrawal in a few large orders: the plan is there at once, its proof is not."""
+    columns = accounts_from([Case((4, 5), False, True, "withdrawal 50%", "binding", 16).posed()])
+    hurried, full = loop.plan_all(columns, 1), loop.plan_all(columns)
+    assert (hurried.quality[0], full.quality[0]) == (2, 1)
+    assert hurried.lower_bound[0] < full.lower_bound[0] == full.tracking_error[0] <= hurried.tracking_error[0]
+    assert loop.prepared()

@@ -22,7 +22,7 @@ from solver.engines.kernel.tree import BUYS, SELLS, Rows, load
 from solver.engines.kernel.twins import in_listed_order
 from solver.portfolio import MAX_DEPTH
 
-__all__ = ["plan_all", "prepare"]
+__all__ = ["plan_all", "prepare", "prepared"]
 
 NONE, OPTIMAL, FEASIBLE = QUALITIES.index("NONE"), QUALITIES.index("OPTIMAL"), QUALITIES.index("FEASIBLE")
 KERNEL = next(number for engine, number in ENGINES.items() if engine.value == "KERNEL")
@@ -46,8 +46,17 @@ def prepare() -> None:
     plan_all(Accounts(np.array([0, 3]), event=once, amount=once, event_row=0 * once, cash=once, min_trade=once, **rows))
 
 
-def plan_all(accounts: Accounts) -> Plans:
-    """Plan every account that the kernel takes; ``accounts`` are columns (``check_columns``)."""
+def prepared() -> bool:
+    """Whether the loop is compiled in this process."""
+    return bool(getattr(_plan_from, "signatures", True))
+
+
+def plan_all(accounts: Accounts, most_work: int = MAX_WORK) -> Plans:
+    """Plan every account that the kernel takes; ``accounts`` are columns (``check_columns``).
+
+    A search ends with a gap once ``most_work`` is done, about one a slice looked at: ten million take a second on a
+    slow machine.
+    """
     count, rows = len(accounts.event), len(accounts.parent)
     plans = no_plans(count, rows, ROOM_AN_ACCOUNT * count + ROOM)
     if not count:
@@ -55,7 +64,7 @@ def plan_all(accounts: Accounts) -> Plans:
     work, sheet = _memory(int(np.diff(accounts.start).max()))
     done = 0
     while True:
-        done = _plan_from(accounts, done, work, sheet, plans)
+        done = _plan_from(accounts, done, most_work, work, sheet, plans)
         if done == count:
             return _without_room(plans)
         plans = _with_room(plans, 2 * len(plans.multiplier))
@@ -88,14 +97,14 @@ def _without_room(plans: Plans) -> Plans:
 
 
 @compiled
-def _plan_from(accounts: Accounts, first: int, work: Work, sheet: Sheet, plans: Plans) -> int:
+def _plan_from(accounts: Accounts, first: int, most_work: int, work: Work, sheet: Sheet, plans: Plans) -> int:
     """Plan the accounts from ``first`` on. Returns the first for which there is no room left."""
     for account in range(first, len(accounts.event)):
         entries, cuts = plans.evidence_start[account], plans.cut_start[account]
         head = sheet.head[0]
         posed = pose(accounts, account, sheet) and _fits(head.rows, sheet.rows, len(work.point))
         if posed and load(head, sheet.rows, work.tree):
-            proved = explore(work, EASY, MAX_BRANCHES, MAX_WORK)
+            proved = explore(work, EASY, MAX_BRANCHES, most_work)
             if work.figures[0] < np.inf and work.counts[ENTRIES] < len(work.log):
                 _mark_split(work)
                 entries, cuts = _log(work, sheet.rows, plans, entries, cuts)
