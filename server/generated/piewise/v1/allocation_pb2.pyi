@@ -76,6 +76,89 @@ class BoundSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BOUND_SOURCE_UNSPECIFIED: _ClassVar[BoundSource]
     BOUND_SOURCE_RECOMPUTED: _ClassVar[BoundSource]
     BOUND_SOURCE_ENGINE: _ClassVar[BoundSource]
+
+class TriggerPreset(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRIGGER_PRESET_UNSPECIFIED: _ClassVar[TriggerPreset]
+    TRIGGER_PRESET_M1: _ClassVar[TriggerPreset]
+    TRIGGER_PRESET_ALLIO_MANAGED: _ClassVar[TriggerPreset]
+    TRIGGER_PRESET_ALLIO_DYNAMIC: _ClassVar[TriggerPreset]
+
+class DriftScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DRIFT_SCOPE_UNSPECIFIED: _ClassVar[DriftScope]
+    DRIFT_SCOPE_SLICES: _ClassVar[DriftScope]
+    DRIFT_SCOPE_PIES: _ClassVar[DriftScope]
+    DRIFT_SCOPE_CLASSES: _ClassVar[DriftScope]
+    DRIFT_SCOPE_PORTFOLIO: _ClassVar[DriftScope]
+
+class DriftMeasure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DRIFT_MEASURE_UNSPECIFIED: _ClassVar[DriftMeasure]
+    DRIFT_MEASURE_POINTS: _ClassVar[DriftMeasure]
+    DRIFT_MEASURE_RELATIVE: _ClassVar[DriftMeasure]
+
+class TriggerCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRIGGER_CODE_UNSPECIFIED: _ClassVar[TriggerCode]
+    TRIGGER_CODE_DRIFT: _ClassVar[TriggerCode]
+    TRIGGER_CODE_SCHEDULE: _ClassVar[TriggerCode]
+    TRIGGER_CODE_DAILY_RUN: _ClassVar[TriggerCode]
+    TRIGGER_CODE_CASH_IN: _ClassVar[TriggerCode]
+    TRIGGER_CODE_CASH_OUT: _ClassVar[TriggerCode]
+
+class TimetablePreset(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TIMETABLE_PRESET_UNSPECIFIED: _ClassVar[TimetablePreset]
+    TIMETABLE_PRESET_M1: _ClassVar[TimetablePreset]
+    TIMETABLE_PRESET_ALLIO_MANAGED: _ClassVar[TimetablePreset]
+    TIMETABLE_PRESET_ALLIO_DYNAMIC: _ClassVar[TimetablePreset]
+
+class TradingEventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRADING_EVENT_KIND_UNSPECIFIED: _ClassVar[TradingEventKind]
+    TRADING_EVENT_KIND_DEPOSIT: _ClassVar[TradingEventKind]
+    TRADING_EVENT_KIND_WITHDRAWAL: _ClassVar[TradingEventKind]
+    TRADING_EVENT_KIND_LIQUIDATION: _ClassVar[TradingEventKind]
+    TRADING_EVENT_KIND_PORTFOLIO_UPDATE: _ClassVar[TradingEventKind]
+    TRADING_EVENT_KIND_SCHEDULED_REBALANCE: _ClassVar[TradingEventKind]
+    TRADING_EVENT_KIND_CLIENT_REBALANCE: _ClassVar[TradingEventKind]
+    TRADING_EVENT_KIND_INSTANT_REBALANCE: _ClassVar[TradingEventKind]
+    TRADING_EVENT_KIND_MANUAL_ORDERS: _ClassVar[TradingEventKind]
+
+class DecisionAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DECISION_ACTION_UNSPECIFIED: _ClassVar[DecisionAction]
+    DECISION_ACTION_TRADE_NOW: _ClassVar[DecisionAction]
+    DECISION_ACTION_WAIT_UNTIL: _ClassVar[DecisionAction]
+    DECISION_ACTION_BLOCKED: _ClassVar[DecisionAction]
+
+class DecisionCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DECISION_CODE_UNSPECIFIED: _ClassVar[DecisionCode]
+    DECISION_CODE_ACCOUNT_CLOSED: _ClassVar[DecisionCode]
+    DECISION_CODE_ACCOUNT_RESTRICTED: _ClassVar[DecisionCode]
+    DECISION_CODE_UNFUNDED: _ClassVar[DecisionCode]
+    DECISION_CODE_CASH_NOT_AVAILABLE: _ClassVar[DecisionCode]
+    DECISION_CODE_NO_WINDOW: _ClassVar[DecisionCode]
+    DECISION_CODE_POSTPONED: _ClassVar[DecisionCode]
+    DECISION_CODE_MARKET_CLOSED: _ClassVar[DecisionCode]
+    DECISION_CODE_OUTSIDE_WINDOW: _ClassVar[DecisionCode]
+    DECISION_CODE_WINDOW_TAKEN: _ClassVar[DecisionCode]
+    DECISION_CODE_SAME_DAY_TRADE: _ClassVar[DecisionCode]
+
+class UpdateStep(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UPDATE_STEP_UNSPECIFIED: _ClassVar[UpdateStep]
+    UPDATE_STEP_ACCEPTED: _ClassVar[UpdateStep]
+    UPDATE_STEP_WAITING: _ClassVar[UpdateStep]
+    UPDATE_STEP_BLOCKED: _ClassVar[UpdateStep]
+    UPDATE_STEP_PLANNED: _ClassVar[UpdateStep]
+    UPDATE_STEP_SENT: _ClassVar[UpdateStep]
+    UPDATE_STEP_DELAYED: _ClassVar[UpdateStep]
+    UPDATE_STEP_FILLED: _ClassVar[UpdateStep]
+    UPDATE_STEP_CANCELLED: _ClassVar[UpdateStep]
+    UPDATE_STEP_FINISHED: _ClassVar[UpdateStep]
 BLOCK_REASON_UNSPECIFIED: BlockReason
 BLOCK_REASON_RESTRICTED: BlockReason
 BLOCK_REASON_HALTED: BlockReason
@@ -114,6 +197,62 @@ LIMIT_CANCELLED: Limit
 BOUND_SOURCE_UNSPECIFIED: BoundSource
 BOUND_SOURCE_RECOMPUTED: BoundSource
 BOUND_SOURCE_ENGINE: BoundSource
+TRIGGER_PRESET_UNSPECIFIED: TriggerPreset
+TRIGGER_PRESET_M1: TriggerPreset
+TRIGGER_PRESET_ALLIO_MANAGED: TriggerPreset
+TRIGGER_PRESET_ALLIO_DYNAMIC: TriggerPreset
+DRIFT_SCOPE_UNSPECIFIED: DriftScope
+DRIFT_SCOPE_SLICES: DriftScope
+DRIFT_SCOPE_PIES: DriftScope
+DRIFT_SCOPE_CLASSES: DriftScope
+DRIFT_SCOPE_PORTFOLIO: DriftScope
+DRIFT_MEASURE_UNSPECIFIED: DriftMeasure
+DRIFT_MEASURE_POINTS: DriftMeasure
+DRIFT_MEASURE_RELATIVE: DriftMeasure
+TRIGGER_CODE_UNSPECIFIED: TriggerCode
+TRIGGER_CODE_DRIFT: TriggerCode
+TRIGGER_CODE_SCHEDULE: TriggerCode
+TRIGGER_CODE_DAILY_RUN: TriggerCode
+TRIGGER_CODE_CASH_IN: TriggerCode
+TRIGGER_CODE_CASH_OUT: TriggerCode
+TIMETABLE_PRESET_UNSPECIFIED: TimetablePreset
+TIMETABLE_PRESET_M1: TimetablePreset
+TIMETABLE_PRESET_ALLIO_MANAGED: TimetablePreset
+TIMETABLE_PRESET_ALLIO_DYNAMIC: TimetablePreset
+TRADING_EVENT_KIND_UNSPECIFIED: TradingEventKind
+TRADING_EVENT_KIND_DEPOSIT: TradingEventKind
+TRADING_EVENT_KIND_WITHDRAWAL: TradingEventKind
+TRADING_EVENT_KIND_LIQUIDATION: TradingEventKind
+TRADING_EVENT_KIND_PORTFOLIO_UPDATE: TradingEventKind
+TRADING_EVENT_KIND_SCHEDULED_REBALANCE: TradingEventKind
+TRADING_EVENT_KIND_CLIENT_REBALANCE: TradingEventKind
+TRADING_EVENT_KIND_INSTANT_REBALANCE: TradingEventKind
+TRADING_EVENT_KIND_MANUAL_ORDERS: TradingEventKind
+DECISION_ACTION_UNSPECIFIED: DecisionAction
+DECISION_ACTION_TRADE_NOW: DecisionAction
+DECISION_ACTION_WAIT_UNTIL: DecisionAction
+DECISION_ACTION_BLOCKED: DecisionAction
+DECISION_CODE_UNSPECIFIED: DecisionCode
+DECISION_CODE_ACCOUNT_CLOSED: DecisionCode
+DECISION_CODE_ACCOUNT_RESTRICTED: DecisionCode
+DECISION_CODE_UNFUNDED: DecisionCode
+DECISION_CODE_CASH_NOT_AVAILABLE: DecisionCode
+DECISION_CODE_NO_WINDOW: DecisionCode
+DECISION_CODE_POSTPONED: DecisionCode
+DECISION_CODE_MARKET_CLOSED: DecisionCode
+DECISION_CODE_OUTSIDE_WINDOW: DecisionCode
+DECISION_CODE_WINDOW_TAKEN: DecisionCode
+DECISION_CODE_SAME_DAY_TRADE: DecisionCode
+UPDATE_STEP_UNSPECIFIED: UpdateStep
+UPDATE_STEP_ACCEPTED: UpdateStep
+UPDATE_STEP_WAITING: UpdateStep
+UPDATE_STEP_BLOCKED: UpdateStep
+UPDATE_STEP_PLANNED: UpdateStep
+UPDATE_STEP_SENT: UpdateStep
+UPDATE_STEP_DELAYED: UpdateStep
+UPDATE_STEP_FILLED: UpdateStep
+UPDATE_STEP_CANCELLED: UpdateStep
+UPDATE_STEP_FINISHED: UpdateStep
 
 class PlanRequest(_message.Message):
     __slots__ = ("request_id", "portfolio", "events", "rules", "options")
@@ -701,3 +840,788 @@ class Shadow(_message.Message):
     undecided: int
     dropped: int
     def __init__(self, share: _Optional[float] = ..., agreed: _Optional[int] = ..., disagreed: _Optional[int] = ..., undecided: _Optional[int] = ..., dropped: _Optional[int] = ...) -> None: ...
+
+class TriggerPolicy(_message.Message):
+    __slots__ = ("preset", "custom")
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_FIELD_NUMBER: _ClassVar[int]
+    preset: TriggerPreset
+    custom: TriggerRules
+    def __init__(self, preset: _Optional[_Union[TriggerPreset, str]] = ..., custom: _Optional[_Union[TriggerRules, _Mapping]] = ...) -> None: ...
+
+class TriggerRules(_message.Message):
+    __slots__ = ("rules", "time_zone")
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    rules: _containers.RepeatedCompositeFieldContainer[TriggerRule]
+    time_zone: str
+    def __init__(self, rules: _Optional[_Iterable[_Union[TriggerRule, _Mapping]]] = ..., time_zone: _Optional[str] = ...) -> None: ...
+
+class TriggerRule(_message.Message):
+    __slots__ = ("drift", "every_days", "daily", "cash")
+    DRIFT_FIELD_NUMBER: _ClassVar[int]
+    EVERY_DAYS_FIELD_NUMBER: _ClassVar[int]
+    DAILY_FIELD_NUMBER: _ClassVar[int]
+    CASH_FIELD_NUMBER: _ClassVar[int]
+    drift: DriftRule
+    every_days: EveryDaysRule
+    daily: DailyRule
+    cash: CashRule
+    def __init__(self, drift: _Optional[_Union[DriftRule, _Mapping]] = ..., every_days: _Optional[_Union[EveryDaysRule, _Mapping]] = ..., daily: _Optional[_Union[DailyRule, _Mapping]] = ..., cash: _Optional[_Union[CashRule, _Mapping]] = ...) -> None: ...
+
+class DriftRule(_message.Message):
+    __slots__ = ("scope", "threshold_micros", "measure")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_MICROS_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    scope: DriftScope
+    threshold_micros: int
+    measure: DriftMeasure
+    def __init__(self, scope: _Optional[_Union[DriftScope, str]] = ..., threshold_micros: _Optional[int] = ..., measure: _Optional[_Union[DriftMeasure, str]] = ...) -> None: ...
+
+class EveryDaysRule(_message.Message):
+    __slots__ = ("days", "at")
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    days: int
+    at: str
+    def __init__(self, days: _Optional[int] = ..., at: _Optional[str] = ...) -> None: ...
+
+class DailyRule(_message.Message):
+    __slots__ = ("at",)
+    AT_FIELD_NUMBER: _ClassVar[int]
+    at: str
+    def __init__(self, at: _Optional[str] = ...) -> None: ...
+
+class CashRule(_message.Message):
+    __slots__ = ("least",)
+    LEAST_FIELD_NUMBER: _ClassVar[int]
+    least: int
+    def __init__(self, least: _Optional[int] = ...) -> None: ...
+
+class AccountHistory(_message.Message):
+    __slots__ = ("started_at", "last_rebalance_at", "last_run_at", "withdrawal", "cash_floor")
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    LAST_REBALANCE_AT_FIELD_NUMBER: _ClassVar[int]
+    LAST_RUN_AT_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWAL_FIELD_NUMBER: _ClassVar[int]
+    CASH_FLOOR_FIELD_NUMBER: _ClassVar[int]
+    started_at: _timestamp_pb2.Timestamp
+    last_rebalance_at: _timestamp_pb2.Timestamp
+    last_run_at: _timestamp_pb2.Timestamp
+    withdrawal: int
+    cash_floor: int
+    def __init__(self, started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_rebalance_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_run_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., withdrawal: _Optional[int] = ..., cash_floor: _Optional[int] = ...) -> None: ...
+
+class CheckTriggersRequest(_message.Message):
+    __slots__ = ("portfolio", "history", "policy", "clock", "asset_classes")
+    class AssetClassesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PORTFOLIO_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    ASSET_CLASSES_FIELD_NUMBER: _ClassVar[int]
+    portfolio: Portfolio
+    history: AccountHistory
+    policy: TriggerPolicy
+    clock: _timestamp_pb2.Timestamp
+    asset_classes: _containers.ScalarMap[str, str]
+    def __init__(self, portfolio: _Optional[_Union[Portfolio, _Mapping]] = ..., history: _Optional[_Union[AccountHistory, _Mapping]] = ..., policy: _Optional[_Union[TriggerPolicy, _Mapping]] = ..., clock: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., asset_classes: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class CheckTriggersResponse(_message.Message):
+    __slots__ = ("triggers",)
+    TRIGGERS_FIELD_NUMBER: _ClassVar[int]
+    triggers: _containers.RepeatedCompositeFieldContainer[Trigger]
+    def __init__(self, triggers: _Optional[_Iterable[_Union[Trigger, _Mapping]]] = ...) -> None: ...
+
+class Trigger(_message.Message):
+    __slots__ = ("code", "rule", "subject", "figures", "sentence")
+    class FiguresEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    code: TriggerCode
+    rule: int
+    subject: str
+    figures: _containers.ScalarMap[str, str]
+    sentence: str
+    def __init__(self, code: _Optional[_Union[TriggerCode, str]] = ..., rule: _Optional[int] = ..., subject: _Optional[str] = ..., figures: _Optional[_Mapping[str, str]] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class CheckTriggerColumnsRequest(_message.Message):
+    __slots__ = ("policy", "clock", "columns")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    policy: TriggerPolicy
+    clock: _timestamp_pb2.Timestamp
+    columns: TriggerColumns
+    def __init__(self, policy: _Optional[_Union[TriggerPolicy, _Mapping]] = ..., clock: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., columns: _Optional[_Union[TriggerColumns, _Mapping]] = ...) -> None: ...
+
+class TriggerColumns(_message.Message):
+    __slots__ = ("started_us", "last_rebalance_us", "last_run_us", "cash", "cash_floor", "withdrawal", "start", "parent", "target_weight", "value", "asset_class")
+    STARTED_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_REBALANCE_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_RUN_US_FIELD_NUMBER: _ClassVar[int]
+    CASH_FIELD_NUMBER: _ClassVar[int]
+    CASH_FLOOR_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWAL_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    TARGET_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    ASSET_CLASS_FIELD_NUMBER: _ClassVar[int]
+    started_us: bytes
+    last_rebalance_us: bytes
+    last_run_us: bytes
+    cash: bytes
+    cash_floor: bytes
+    withdrawal: bytes
+    start: bytes
+    parent: bytes
+    target_weight: bytes
+    value: bytes
+    asset_class: bytes
+    def __init__(self, started_us: _Optional[bytes] = ..., last_rebalance_us: _Optional[bytes] = ..., last_run_us: _Optional[bytes] = ..., cash: _Optional[bytes] = ..., cash_floor: _Optional[bytes] = ..., withdrawal: _Optional[bytes] = ..., start: _Optional[bytes] = ..., parent: _Optional[bytes] = ..., target_weight: _Optional[bytes] = ..., value: _Optional[bytes] = ..., asset_class: _Optional[bytes] = ...) -> None: ...
+
+class CheckTriggerColumnsResponse(_message.Message):
+    __slots__ = ("holds",)
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    holds: bytes
+    def __init__(self, holds: _Optional[bytes] = ...) -> None: ...
+
+class Timetable(_message.Message):
+    __slots__ = ("preset", "custom")
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_FIELD_NUMBER: _ClassVar[int]
+    preset: TimetablePreset
+    custom: TradeWindows
+    def __init__(self, preset: _Optional[_Union[TimetablePreset, str]] = ..., custom: _Optional[_Union[TradeWindows, _Mapping]] = ...) -> None: ...
+
+class TradeWindows(_message.Message):
+    __slots__ = ("windows", "calendar_id", "postponed_at", "rebalances_alone")
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    CALENDAR_ID_FIELD_NUMBER: _ClassVar[int]
+    POSTPONED_AT_FIELD_NUMBER: _ClassVar[int]
+    REBALANCES_ALONE_FIELD_NUMBER: _ClassVar[int]
+    windows: _containers.RepeatedCompositeFieldContainer[TradeWindow]
+    calendar_id: str
+    postponed_at: str
+    rebalances_alone: bool
+    def __init__(self, windows: _Optional[_Iterable[_Union[TradeWindow, _Mapping]]] = ..., calendar_id: _Optional[str] = ..., postponed_at: _Optional[str] = ..., rebalances_alone: _Optional[bool] = ...) -> None: ...
+
+class TradeWindow(_message.Message):
+    __slots__ = ("window_id", "opens_at", "closes_at", "takes", "needs", "joins_late")
+    WINDOW_ID_FIELD_NUMBER: _ClassVar[int]
+    OPENS_AT_FIELD_NUMBER: _ClassVar[int]
+    CLOSES_AT_FIELD_NUMBER: _ClassVar[int]
+    TAKES_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_FIELD_NUMBER: _ClassVar[int]
+    JOINS_LATE_FIELD_NUMBER: _ClassVar[int]
+    window_id: str
+    opens_at: str
+    closes_at: str
+    takes: _containers.RepeatedScalarFieldContainer[TradingEventKind]
+    needs: str
+    joins_late: bool
+    def __init__(self, window_id: _Optional[str] = ..., opens_at: _Optional[str] = ..., closes_at: _Optional[str] = ..., takes: _Optional[_Iterable[_Union[TradingEventKind, str]]] = ..., needs: _Optional[str] = ..., joins_late: _Optional[bool] = ...) -> None: ...
+
+class TradingAccount(_message.Message):
+    __slots__ = ("value", "cash", "min_order", "restricted", "closed", "flags", "cash_unavailable", "cash_available_at", "trades", "rebalanced_at", "manual_orders_at", "looked_at")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CASH_FIELD_NUMBER: _ClassVar[int]
+    MIN_ORDER_FIELD_NUMBER: _ClassVar[int]
+    RESTRICTED_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    CASH_UNAVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    CASH_AVAILABLE_AT_FIELD_NUMBER: _ClassVar[int]
+    TRADES_FIELD_NUMBER: _ClassVar[int]
+    REBALANCED_AT_FIELD_NUMBER: _ClassVar[int]
+    MANUAL_ORDERS_AT_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_AT_FIELD_NUMBER: _ClassVar[int]
+    value: int
+    cash: int
+    min_order: int
+    restricted: bool
+    closed: bool
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    cash_unavailable: int
+    cash_available_at: _timestamp_pb2.Timestamp
+    trades: _containers.RepeatedCompositeFieldContainer[PastTrade]
+    rebalanced_at: _timestamp_pb2.Timestamp
+    manual_orders_at: _timestamp_pb2.Timestamp
+    looked_at: _timestamp_pb2.Timestamp
+    def __init__(self, value: _Optional[int] = ..., cash: _Optional[int] = ..., min_order: _Optional[int] = ..., restricted: _Optional[bool] = ..., closed: _Optional[bool] = ..., flags: _Optional[_Iterable[str]] = ..., cash_unavailable: _Optional[int] = ..., cash_available_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trades: _Optional[_Iterable[_Union[PastTrade, _Mapping]]] = ..., rebalanced_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., manual_orders_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., looked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PastTrade(_message.Message):
+    __slots__ = ("security_id", "side", "traded_at")
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    TRADED_AT_FIELD_NUMBER: _ClassVar[int]
+    security_id: str
+    side: Side
+    traded_at: _timestamp_pb2.Timestamp
+    def __init__(self, security_id: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ..., traded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class SecuritySide(_message.Message):
+    __slots__ = ("security_id", "side")
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    security_id: str
+    side: Side
+    def __init__(self, security_id: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ...) -> None: ...
+
+class PlannedSides(_message.Message):
+    __slots__ = ("sides",)
+    SIDES_FIELD_NUMBER: _ClassVar[int]
+    sides: _containers.RepeatedCompositeFieldContainer[SecuritySide]
+    def __init__(self, sides: _Optional[_Iterable[_Union[SecuritySide, _Mapping]]] = ...) -> None: ...
+
+class TradingEvent(_message.Message):
+    __slots__ = ("event_id", "kind", "asked_at", "wants", "postponed_until")
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ASKED_AT_FIELD_NUMBER: _ClassVar[int]
+    WANTS_FIELD_NUMBER: _ClassVar[int]
+    POSTPONED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    event_id: str
+    kind: TradingEventKind
+    asked_at: _timestamp_pb2.Timestamp
+    wants: PlannedSides
+    postponed_until: _timestamp_pb2.Timestamp
+    def __init__(self, event_id: _Optional[str] = ..., kind: _Optional[_Union[TradingEventKind, str]] = ..., asked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wants: _Optional[_Union[PlannedSides, _Mapping]] = ..., postponed_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DecideRequest(_message.Message):
+    __slots__ = ("account", "events", "timetable", "clock")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    TIMETABLE_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    account: TradingAccount
+    events: _containers.RepeatedCompositeFieldContainer[TradingEvent]
+    timetable: Timetable
+    clock: _timestamp_pb2.Timestamp
+    def __init__(self, account: _Optional[_Union[TradingAccount, _Mapping]] = ..., events: _Optional[_Iterable[_Union[TradingEvent, _Mapping]]] = ..., timetable: _Optional[_Union[Timetable, _Mapping]] = ..., clock: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DecideResponse(_message.Message):
+    __slots__ = ("decisions", "batches")
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    decisions: _containers.RepeatedCompositeFieldContainer[Decision]
+    batches: _containers.RepeatedCompositeFieldContainer[DecisionBatch]
+    def __init__(self, decisions: _Optional[_Iterable[_Union[Decision, _Mapping]]] = ..., batches: _Optional[_Iterable[_Union[DecisionBatch, _Mapping]]] = ...) -> None: ...
+
+class DecisionReason(_message.Message):
+    __slots__ = ("code", "figures", "sentence")
+    class FiguresEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    code: DecisionCode
+    figures: _containers.ScalarMap[str, str]
+    sentence: str
+    def __init__(self, code: _Optional[_Union[DecisionCode, str]] = ..., figures: _Optional[_Mapping[str, str]] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class SecurityBlock(_message.Message):
+    __slots__ = ("security_id", "block")
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    security_id: str
+    block: Block
+    def __init__(self, security_id: _Optional[str] = ..., block: _Optional[_Union[Block, _Mapping]] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("event_id", "action", "at", "orders_end_at", "window_id", "reasons", "blocks", "postponed")
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_END_AT_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_ID_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    POSTPONED_FIELD_NUMBER: _ClassVar[int]
+    event_id: str
+    action: DecisionAction
+    at: _timestamp_pb2.Timestamp
+    orders_end_at: _timestamp_pb2.Timestamp
+    window_id: str
+    reasons: _containers.RepeatedCompositeFieldContainer[DecisionReason]
+    blocks: _containers.RepeatedCompositeFieldContainer[SecurityBlock]
+    postponed: bool
+    def __init__(self, event_id: _Optional[str] = ..., action: _Optional[_Union[DecisionAction, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., orders_end_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_id: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[DecisionReason, _Mapping]]] = ..., blocks: _Optional[_Iterable[_Union[SecurityBlock, _Mapping]]] = ..., postponed: _Optional[bool] = ...) -> None: ...
+
+class DecisionBatch(_message.Message):
+    __slots__ = ("at", "events", "blocks")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    events: _containers.RepeatedScalarFieldContainer[int]
+    blocks: _containers.RepeatedCompositeFieldContainer[SecurityBlock]
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., events: _Optional[_Iterable[int]] = ..., blocks: _Optional[_Iterable[_Union[SecurityBlock, _Mapping]]] = ...) -> None: ...
+
+class DecideColumnsRequest(_message.Message):
+    __slots__ = ("timetable", "columns")
+    TIMETABLE_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    timetable: Timetable
+    columns: DecisionColumns
+    def __init__(self, timetable: _Optional[_Union[Timetable, _Mapping]] = ..., columns: _Optional[_Union[DecisionColumns, _Mapping]] = ...) -> None: ...
+
+class DecisionColumns(_message.Message):
+    __slots__ = ("clock_us", "kind", "asked_us", "postponed_us", "flags", "value", "cash", "min_order", "cash_unavailable", "cash_available_us", "restricted", "closed", "rebalanced_us", "manual_orders_us", "looked_us", "trade_start", "trade_side", "trade_us", "trade_opposed")
+    CLOCK_US_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ASKED_US_FIELD_NUMBER: _ClassVar[int]
+    POSTPONED_US_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CASH_FIELD_NUMBER: _ClassVar[int]
+    MIN_ORDER_FIELD_NUMBER: _ClassVar[int]
+    CASH_UNAVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    CASH_AVAILABLE_US_FIELD_NUMBER: _ClassVar[int]
+    RESTRICTED_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    REBALANCED_US_FIELD_NUMBER: _ClassVar[int]
+    MANUAL_ORDERS_US_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_US_FIELD_NUMBER: _ClassVar[int]
+    TRADE_START_FIELD_NUMBER: _ClassVar[int]
+    TRADE_SIDE_FIELD_NUMBER: _ClassVar[int]
+    TRADE_US_FIELD_NUMBER: _ClassVar[int]
+    TRADE_OPPOSED_FIELD_NUMBER: _ClassVar[int]
+    clock_us: bytes
+    kind: bytes
+    asked_us: bytes
+    postponed_us: bytes
+    flags: bytes
+    value: bytes
+    cash: bytes
+    min_order: bytes
+    cash_unavailable: bytes
+    cash_available_us: bytes
+    restricted: bytes
+    closed: bytes
+    rebalanced_us: bytes
+    manual_orders_us: bytes
+    looked_us: bytes
+    trade_start: bytes
+    trade_side: bytes
+    trade_us: bytes
+    trade_opposed: bytes
+    def __init__(self, clock_us: _Optional[bytes] = ..., kind: _Optional[bytes] = ..., asked_us: _Optional[bytes] = ..., postponed_us: _Optional[bytes] = ..., flags: _Optional[bytes] = ..., value: _Optional[bytes] = ..., cash: _Optional[bytes] = ..., min_order: _Optional[bytes] = ..., cash_unavailable: _Optional[bytes] = ..., cash_available_us: _Optional[bytes] = ..., restricted: _Optional[bytes] = ..., closed: _Optional[bytes] = ..., rebalanced_us: _Optional[bytes] = ..., manual_orders_us: _Optional[bytes] = ..., looked_us: _Optional[bytes] = ..., trade_start: _Optional[bytes] = ..., trade_side: _Optional[bytes] = ..., trade_us: _Optional[bytes] = ..., trade_opposed: _Optional[bytes] = ...) -> None: ...
+
+class DecideColumnsResponse(_message.Message):
+    __slots__ = ("action", "at_us", "orders_end_us", "window", "reasons", "postponed", "trade_blocked")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_END_US_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    POSTPONED_FIELD_NUMBER: _ClassVar[int]
+    TRADE_BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    action: bytes
+    at_us: bytes
+    orders_end_us: bytes
+    window: bytes
+    reasons: bytes
+    postponed: bytes
+    trade_blocked: bytes
+    def __init__(self, action: _Optional[bytes] = ..., at_us: _Optional[bytes] = ..., orders_end_us: _Optional[bytes] = ..., window: _Optional[bytes] = ..., reasons: _Optional[bytes] = ..., postponed: _Optional[bytes] = ..., trade_blocked: _Optional[bytes] = ...) -> None: ...
+
+class AccountOrder(_message.Message):
+    __slots__ = ("account_id", "order_id", "security_id", "side", "amount", "quantity_nanos", "sizing", "step_nanos", "currency_code")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    SIZING_FIELD_NUMBER: _ClassVar[int]
+    STEP_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    order_id: str
+    security_id: str
+    side: Side
+    amount: int
+    quantity_nanos: int
+    sizing: Sizing
+    step_nanos: int
+    currency_code: str
+    def __init__(self, account_id: _Optional[str] = ..., order_id: _Optional[str] = ..., security_id: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ..., amount: _Optional[int] = ..., quantity_nanos: _Optional[int] = ..., sizing: _Optional[_Union[Sizing, str]] = ..., step_nanos: _Optional[int] = ..., currency_code: _Optional[str] = ...) -> None: ...
+
+class AggregateOrdersRequest(_message.Message):
+    __slots__ = ("orders",)
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    orders: _containers.RepeatedCompositeFieldContainer[AccountOrder]
+    def __init__(self, orders: _Optional[_Iterable[_Union[AccountOrder, _Mapping]]] = ...) -> None: ...
+
+class AggregateOrdersResponse(_message.Message):
+    __slots__ = ("blocks",)
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    blocks: _containers.RepeatedCompositeFieldContainer[BlockOrder]
+    def __init__(self, blocks: _Optional[_Iterable[_Union[BlockOrder, _Mapping]]] = ...) -> None: ...
+
+class BlockOrder(_message.Message):
+    __slots__ = ("security_id", "side", "sizing", "amount", "quantity_nanos", "step_nanos", "currency_code", "orders")
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    SIZING_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    STEP_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    security_id: str
+    side: Side
+    sizing: Sizing
+    amount: int
+    quantity_nanos: int
+    step_nanos: int
+    currency_code: str
+    orders: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, security_id: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ..., sizing: _Optional[_Union[Sizing, str]] = ..., amount: _Optional[int] = ..., quantity_nanos: _Optional[int] = ..., step_nanos: _Optional[int] = ..., currency_code: _Optional[str] = ..., orders: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class BlockFill(_message.Message):
+    __slots__ = ("fill_id", "security_id", "side", "quantity_nanos", "price_micros")
+    FILL_ID_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    fill_id: str
+    security_id: str
+    side: Side
+    quantity_nanos: int
+    price_micros: int
+    def __init__(self, fill_id: _Optional[str] = ..., security_id: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_nanos: _Optional[int] = ..., price_micros: _Optional[int] = ...) -> None: ...
+
+class AllocateFillsRequest(_message.Message):
+    __slots__ = ("orders", "fills")
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    orders: _containers.RepeatedCompositeFieldContainer[AccountOrder]
+    fills: _containers.RepeatedCompositeFieldContainer[BlockFill]
+    def __init__(self, orders: _Optional[_Iterable[_Union[AccountOrder, _Mapping]]] = ..., fills: _Optional[_Iterable[_Union[BlockFill, _Mapping]]] = ...) -> None: ...
+
+class AllocateFillsResponse(_message.Message):
+    __slots__ = ("fills", "remaining")
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    fills: _containers.RepeatedCompositeFieldContainer[Fill]
+    remaining: _containers.RepeatedCompositeFieldContainer[AccountOrder]
+    def __init__(self, fills: _Optional[_Iterable[_Union[Fill, _Mapping]]] = ..., remaining: _Optional[_Iterable[_Union[AccountOrder, _Mapping]]] = ...) -> None: ...
+
+class Fill(_message.Message):
+    __slots__ = ("fill_id", "account_id", "order_id", "security_id", "side", "quantity_nanos", "amount")
+    FILL_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    fill_id: str
+    account_id: str
+    order_id: str
+    security_id: str
+    side: Side
+    quantity_nanos: int
+    amount: int
+    def __init__(self, fill_id: _Optional[str] = ..., account_id: _Optional[str] = ..., order_id: _Optional[str] = ..., security_id: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_nanos: _Optional[int] = ..., amount: _Optional[int] = ...) -> None: ...
+
+class OrderColumns(_message.Message):
+    __slots__ = ("account", "security", "sells", "amount", "quantity_nanos")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_FIELD_NUMBER: _ClassVar[int]
+    SELLS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    account: bytes
+    security: bytes
+    sells: bytes
+    amount: bytes
+    quantity_nanos: bytes
+    def __init__(self, account: _Optional[bytes] = ..., security: _Optional[bytes] = ..., sells: _Optional[bytes] = ..., amount: _Optional[bytes] = ..., quantity_nanos: _Optional[bytes] = ...) -> None: ...
+
+class AggregateColumnsRequest(_message.Message):
+    __slots__ = ("orders", "step_nanos")
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    STEP_NANOS_FIELD_NUMBER: _ClassVar[int]
+    orders: OrderColumns
+    step_nanos: bytes
+    def __init__(self, orders: _Optional[_Union[OrderColumns, _Mapping]] = ..., step_nanos: _Optional[bytes] = ...) -> None: ...
+
+class AggregateColumnsResponse(_message.Message):
+    __slots__ = ("security", "sells", "by_quantity", "amount", "quantity_nanos", "orders")
+    SECURITY_FIELD_NUMBER: _ClassVar[int]
+    SELLS_FIELD_NUMBER: _ClassVar[int]
+    BY_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    security: bytes
+    sells: bytes
+    by_quantity: bytes
+    amount: bytes
+    quantity_nanos: bytes
+    orders: bytes
+    def __init__(self, security: _Optional[bytes] = ..., sells: _Optional[bytes] = ..., by_quantity: _Optional[bytes] = ..., amount: _Optional[bytes] = ..., quantity_nanos: _Optional[bytes] = ..., orders: _Optional[bytes] = ...) -> None: ...
+
+class AllocateColumnsRequest(_message.Message):
+    __slots__ = ("orders", "step_nanos", "currency_code", "fills")
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    STEP_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    orders: OrderColumns
+    step_nanos: bytes
+    currency_code: str
+    fills: _containers.RepeatedCompositeFieldContainer[ColumnFill]
+    def __init__(self, orders: _Optional[_Union[OrderColumns, _Mapping]] = ..., step_nanos: _Optional[bytes] = ..., currency_code: _Optional[str] = ..., fills: _Optional[_Iterable[_Union[ColumnFill, _Mapping]]] = ...) -> None: ...
+
+class ColumnFill(_message.Message):
+    __slots__ = ("fill_id", "security", "side", "quantity_nanos", "price_micros")
+    FILL_ID_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    fill_id: str
+    security: int
+    side: Side
+    quantity_nanos: int
+    price_micros: int
+    def __init__(self, fill_id: _Optional[str] = ..., security: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_nanos: _Optional[int] = ..., price_micros: _Optional[int] = ...) -> None: ...
+
+class AllocateColumnsResponse(_message.Message):
+    __slots__ = ("quantity_nanos", "amount")
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    quantity_nanos: bytes
+    amount: bytes
+    def __init__(self, quantity_nanos: _Optional[bytes] = ..., amount: _Optional[bytes] = ...) -> None: ...
+
+class Books(_message.Message):
+    __slots__ = ("account_id", "opened", "received", "due", "working", "fills", "leaving")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    WORKING_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    LEAVING_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    opened: Portfolio
+    received: int
+    due: int
+    working: _containers.RepeatedCompositeFieldContainer[WorkingOrder]
+    fills: _containers.RepeatedCompositeFieldContainer[Fill]
+    leaving: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, account_id: _Optional[str] = ..., opened: _Optional[_Union[Portfolio, _Mapping]] = ..., received: _Optional[int] = ..., due: _Optional[int] = ..., working: _Optional[_Iterable[_Union[WorkingOrder, _Mapping]]] = ..., fills: _Optional[_Iterable[_Union[Fill, _Mapping]]] = ..., leaving: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WorkingOrder(_message.Message):
+    __slots__ = ("order", "slices", "quantity_nanos", "amount", "cancelled")
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    SLICES_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    order: AccountOrder
+    slices: _containers.RepeatedCompositeFieldContainer[SliceShares]
+    quantity_nanos: int
+    amount: int
+    cancelled: bool
+    def __init__(self, order: _Optional[_Union[AccountOrder, _Mapping]] = ..., slices: _Optional[_Iterable[_Union[SliceShares, _Mapping]]] = ..., quantity_nanos: _Optional[int] = ..., amount: _Optional[int] = ..., cancelled: _Optional[bool] = ...) -> None: ...
+
+class SliceShares(_message.Message):
+    __slots__ = ("slice_id", "quantity_nanos")
+    SLICE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    slice_id: str
+    quantity_nanos: int
+    def __init__(self, slice_id: _Optional[str] = ..., quantity_nanos: _Optional[int] = ...) -> None: ...
+
+class AccountBooks(_message.Message):
+    __slots__ = ("books", "cash", "overdrawn", "unpaid", "finished", "portfolio", "open_orders")
+    BOOKS_FIELD_NUMBER: _ClassVar[int]
+    CASH_FIELD_NUMBER: _ClassVar[int]
+    OVERDRAWN_FIELD_NUMBER: _ClassVar[int]
+    UNPAID_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    PORTFOLIO_FIELD_NUMBER: _ClassVar[int]
+    OPEN_ORDERS_FIELD_NUMBER: _ClassVar[int]
+    books: Books
+    cash: CashFlow
+    overdrawn: int
+    unpaid: int
+    finished: bool
+    portfolio: Portfolio
+    open_orders: _containers.RepeatedCompositeFieldContainer[AccountOrder]
+    def __init__(self, books: _Optional[_Union[Books, _Mapping]] = ..., cash: _Optional[_Union[CashFlow, _Mapping]] = ..., overdrawn: _Optional[int] = ..., unpaid: _Optional[int] = ..., finished: _Optional[bool] = ..., portfolio: _Optional[_Union[Portfolio, _Mapping]] = ..., open_orders: _Optional[_Iterable[_Union[AccountOrder, _Mapping]]] = ...) -> None: ...
+
+class OpenBooksRequest(_message.Message):
+    __slots__ = ("accounts",)
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    accounts: _containers.RepeatedCompositeFieldContainer[PlannedAccount]
+    def __init__(self, accounts: _Optional[_Iterable[_Union[PlannedAccount, _Mapping]]] = ...) -> None: ...
+
+class PlannedAccount(_message.Message):
+    __slots__ = ("account_id", "plan_id", "portfolio", "plan")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    PORTFOLIO_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    plan_id: str
+    portfolio: Portfolio
+    plan: Plan
+    def __init__(self, account_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., portfolio: _Optional[_Union[Portfolio, _Mapping]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
+
+class OpenBooksResponse(_message.Message):
+    __slots__ = ("accounts",)
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    accounts: _containers.RepeatedCompositeFieldContainer[AccountBooks]
+    def __init__(self, accounts: _Optional[_Iterable[_Union[AccountBooks, _Mapping]]] = ...) -> None: ...
+
+class ApplyFillsRequest(_message.Message):
+    __slots__ = ("accounts",)
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    accounts: _containers.RepeatedCompositeFieldContainer[FilledAccount]
+    def __init__(self, accounts: _Optional[_Iterable[_Union[FilledAccount, _Mapping]]] = ...) -> None: ...
+
+class FilledAccount(_message.Message):
+    __slots__ = ("books", "fills", "prices", "priced_at", "cancelled_order_ids", "all_cancelled")
+    BOOKS_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    PRICES_FIELD_NUMBER: _ClassVar[int]
+    PRICED_AT_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_ORDER_IDS_FIELD_NUMBER: _ClassVar[int]
+    ALL_CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    books: Books
+    fills: _containers.RepeatedCompositeFieldContainer[Fill]
+    prices: _containers.RepeatedCompositeFieldContainer[SecurityPrice]
+    priced_at: _timestamp_pb2.Timestamp
+    cancelled_order_ids: _containers.RepeatedScalarFieldContainer[str]
+    all_cancelled: bool
+    def __init__(self, books: _Optional[_Union[Books, _Mapping]] = ..., fills: _Optional[_Iterable[_Union[Fill, _Mapping]]] = ..., prices: _Optional[_Iterable[_Union[SecurityPrice, _Mapping]]] = ..., priced_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancelled_order_ids: _Optional[_Iterable[str]] = ..., all_cancelled: _Optional[bool] = ...) -> None: ...
+
+class SecurityPrice(_message.Message):
+    __slots__ = ("security_id", "price_micros")
+    SECURITY_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    security_id: str
+    price_micros: int
+    def __init__(self, security_id: _Optional[str] = ..., price_micros: _Optional[int] = ...) -> None: ...
+
+class ApplyFillsResponse(_message.Message):
+    __slots__ = ("accounts",)
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    accounts: _containers.RepeatedCompositeFieldContainer[AccountBooks]
+    def __init__(self, accounts: _Optional[_Iterable[_Union[AccountBooks, _Mapping]]] = ...) -> None: ...
+
+class ReplanBuysRequest(_message.Message):
+    __slots__ = ("books", "events", "plan_id", "rules", "options")
+    BOOKS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    books: Books
+    events: _containers.RepeatedCompositeFieldContainer[Event]
+    plan_id: str
+    rules: Rules
+    options: Options
+    def __init__(self, books: _Optional[_Union[Books, _Mapping]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., plan_id: _Optional[str] = ..., rules: _Optional[_Union[Rules, _Mapping]] = ..., options: _Optional[_Union[Options, _Mapping]] = ...) -> None: ...
+
+class ReplanBuysResponse(_message.Message):
+    __slots__ = ("replanned", "infeasible", "diagnostics")
+    REPLANNED_FIELD_NUMBER: _ClassVar[int]
+    INFEASIBLE_FIELD_NUMBER: _ClassVar[int]
+    DIAGNOSTICS_FIELD_NUMBER: _ClassVar[int]
+    replanned: Replanned
+    infeasible: Infeasible
+    diagnostics: Diagnostics
+    def __init__(self, replanned: _Optional[_Union[Replanned, _Mapping]] = ..., infeasible: _Optional[_Union[Infeasible, _Mapping]] = ..., diagnostics: _Optional[_Union[Diagnostics, _Mapping]] = ...) -> None: ...
+
+class Replanned(_message.Message):
+    __slots__ = ("account", "plans")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    account: AccountBooks
+    plans: _containers.RepeatedCompositeFieldContainer[Plan]
+    def __init__(self, account: _Optional[_Union[AccountBooks, _Mapping]] = ..., plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ...) -> None: ...
+
+class Update(_message.Message):
+    __slots__ = ("account_id", "event_id", "step", "at", "sentence", "until", "reasons")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    event_id: str
+    step: UpdateStep
+    at: _timestamp_pb2.Timestamp
+    sentence: str
+    until: _timestamp_pb2.Timestamp
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, account_id: _Optional[str] = ..., event_id: _Optional[str] = ..., step: _Optional[_Union[UpdateStep, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sentence: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reasons: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FollowUpdatesRequest(_message.Message):
+    __slots__ = ("updates",)
+    UPDATES_FIELD_NUMBER: _ClassVar[int]
+    updates: _containers.RepeatedCompositeFieldContainer[NextUpdate]
+    def __init__(self, updates: _Optional[_Iterable[_Union[NextUpdate, _Mapping]]] = ...) -> None: ...
+
+class NextUpdate(_message.Message):
+    __slots__ = ("last", "account_id", "event_id", "step", "at", "until", "subject", "reasons", "because", "time_zone")
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    BECAUSE_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    last: Update
+    account_id: str
+    event_id: str
+    step: UpdateStep
+    at: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    subject: str
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    because: str
+    time_zone: str
+    def __init__(self, last: _Optional[_Union[Update, _Mapping]] = ..., account_id: _Optional[str] = ..., event_id: _Optional[str] = ..., step: _Optional[_Union[UpdateStep, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subject: _Optional[str] = ..., reasons: _Optional[_Iterable[str]] = ..., because: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
+
+class FollowUpdatesResponse(_message.Message):
+    __slots__ = ("updates",)
+    UPDATES_FIELD_NUMBER: _ClassVar[int]
+    updates: _containers.RepeatedCompositeFieldContainer[Update]
+    def __init__(self, updates: _Optional[_Iterable[_Union[Update, _Mapping]]] = ...) -> None: ...

@@ -329,3 +329,586 @@ class AllocationService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class TradingServiceStub:
+    """The trading day, for callers who hold the accounts, send the orders and have the clock: every method is a pure
+    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is half
+    done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
+
+    Instants are Timestamps, so always UTC, cut to whole microseconds; unset is an error where nothing else is said.
+    Times of day are text, "14:30" or "14:30:05.5", on the clock of a zone that is named beside them (IANA) or is the
+    exchange's; one with an offset of its own is refused.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.CheckTriggers = channel.unary_unary(
+                '/piewise.v1.TradingService/CheckTriggers',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggersRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggersResponse.FromString,
+                _registered_method=True)
+        self.CheckTriggerColumns = channel.unary_unary(
+                '/piewise.v1.TradingService/CheckTriggerColumns',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggerColumnsRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggerColumnsResponse.FromString,
+                _registered_method=True)
+        self.Decide = channel.unary_unary(
+                '/piewise.v1.TradingService/Decide',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideResponse.FromString,
+                _registered_method=True)
+        self.DecideColumns = channel.unary_unary(
+                '/piewise.v1.TradingService/DecideColumns',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideColumnsRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideColumnsResponse.FromString,
+                _registered_method=True)
+        self.OpenBooks = channel.unary_unary(
+                '/piewise.v1.TradingService/OpenBooks',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.OpenBooksRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.OpenBooksResponse.FromString,
+                _registered_method=True)
+        self.AggregateOrders = channel.unary_unary(
+                '/piewise.v1.TradingService/AggregateOrders',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateOrdersRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateOrdersResponse.FromString,
+                _registered_method=True)
+        self.AllocateFills = channel.unary_unary(
+                '/piewise.v1.TradingService/AllocateFills',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateFillsRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateFillsResponse.FromString,
+                _registered_method=True)
+        self.AggregateColumns = channel.stream_unary(
+                '/piewise.v1.TradingService/AggregateColumns',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateColumnsRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateColumnsResponse.FromString,
+                _registered_method=True)
+        self.AllocateColumns = channel.stream_stream(
+                '/piewise.v1.TradingService/AllocateColumns',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateColumnsRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateColumnsResponse.FromString,
+                _registered_method=True)
+        self.ApplyFills = channel.unary_unary(
+                '/piewise.v1.TradingService/ApplyFills',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsResponse.FromString,
+                _registered_method=True)
+        self.ReplanBuys = channel.unary_unary(
+                '/piewise.v1.TradingService/ReplanBuys',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ReplanBuysRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ReplanBuysResponse.FromString,
+                _registered_method=True)
+        self.FollowUpdates = channel.unary_unary(
+                '/piewise.v1.TradingService/FollowUpdates',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.FollowUpdatesRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.FollowUpdatesResponse.FromString,
+                _registered_method=True)
+
+
+class TradingServiceServicer:
+    """The trading day, for callers who hold the accounts, send the orders and have the clock: every method is a pure
+    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is half
+    done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
+
+    Instants are Timestamps, so always UTC, cut to whole microseconds; unset is an error where nothing else is said.
+    Times of day are text, "14:30" or "14:30:05.5", on the clock of a zone that is named beside them (IANA) or is the
+    exchange's; one with an offset of its own is refused.
+    """
+
+    def CheckTriggers(self, request, context):
+        """Whether an account should trade, and why: every rule of its policy that holds, with figures and a sentence.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckTriggerColumns(self, request, context):
+        """The same for many accounts, a call for each 4 MiB of columns.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Decide(self, request, context):
+        """Trade now, wait until an instant, or not at all, for the events of one account; and which are planned together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideColumns(self, request, context):
+        """The same for many accounts with an event each, a call for each 4 MiB of columns.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenBooks(self, request, context):
+        """The books of accounts whose plans go to market. All accounts of the call or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AggregateOrders(self, request, context):
+        """Orders of many accounts as one block a security and side, sales first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AllocateFills(self, request, context):
+        """The fills of blocks shared out to their orders, to the cent and the nanoshare. A fill sent twice counts once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AggregateColumns(self, request_iterator, context):
+        """Blocks of millions of orders. The caller sends the orders in parts of up to 4 MiB and ends its side; then comes one
+        answer. All orders count as one list: orders.amount[i] of an error is the i-th of all parts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AllocateColumns(self, request_iterator, context):
+        """The fills of such blocks shared out: the caller sends the orders again, the fills with the last of them or after,
+        and ends its side; then come all shares, in the order of the orders.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyFills(self, request, context):
+        """Fills, prices that moved and rests that are cancelled, on the books of accounts. A fill that is in the books
+        already counts once. All accounts of the call or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplanBuys(self, request, context):
+        """The purchases that wait, planned again for the cash that is there, once the sales are done or cancelled.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FollowUpdates(self, request, context):
+        """The next step of events, as records to keep and to show; refused where it may not follow the last one. The caller
+        asks for them by themselves, since only it knows when orders were sent, and which event a decision was about. All
+        updates of the call or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_TradingServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'CheckTriggers': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckTriggers,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggersRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggersResponse.SerializeToString,
+            ),
+            'CheckTriggerColumns': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckTriggerColumns,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggerColumnsRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggerColumnsResponse.SerializeToString,
+            ),
+            'Decide': grpc.unary_unary_rpc_method_handler(
+                    servicer.Decide,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideResponse.SerializeToString,
+            ),
+            'DecideColumns': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideColumns,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideColumnsRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideColumnsResponse.SerializeToString,
+            ),
+            'OpenBooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenBooks,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.OpenBooksRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.OpenBooksResponse.SerializeToString,
+            ),
+            'AggregateOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.AggregateOrders,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateOrdersRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateOrdersResponse.SerializeToString,
+            ),
+            'AllocateFills': grpc.unary_unary_rpc_method_handler(
+                    servicer.AllocateFills,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateFillsRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateFillsResponse.SerializeToString,
+            ),
+            'AggregateColumns': grpc.stream_unary_rpc_method_handler(
+                    servicer.AggregateColumns,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateColumnsRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateColumnsResponse.SerializeToString,
+            ),
+            'AllocateColumns': grpc.stream_stream_rpc_method_handler(
+                    servicer.AllocateColumns,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateColumnsRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateColumnsResponse.SerializeToString,
+            ),
+            'ApplyFills': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyFills,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsResponse.SerializeToString,
+            ),
+            'ReplanBuys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplanBuys,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ReplanBuysRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ReplanBuysResponse.SerializeToString,
+            ),
+            'FollowUpdates': grpc.unary_unary_rpc_method_handler(
+                    servicer.FollowUpdates,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.FollowUpdatesRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.FollowUpdatesResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'piewise.v1.TradingService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('piewise.v1.TradingService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class TradingService:
+    """The trading day, for callers who hold the accounts, send the orders and have the clock: every method is a pure
+    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is half
+    done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
+
+    Instants are Timestamps, so always UTC, cut to whole microseconds; unset is an error where nothing else is said.
+    Times of day are text, "14:30" or "14:30:05.5", on the clock of a zone that is named beside them (IANA) or is the
+    exchange's; one with an offset of its own is refused.
+    """
+
+    @staticmethod
+    def CheckTriggers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/CheckTriggers',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggersRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckTriggerColumns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/CheckTriggerColumns',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggerColumnsRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.CheckTriggerColumnsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Decide(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/Decide',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideColumns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/DecideColumns',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideColumnsRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.DecideColumnsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenBooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/OpenBooks',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.OpenBooksRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.OpenBooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AggregateOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/AggregateOrders',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateOrdersRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllocateFills(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/AllocateFills',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateFillsRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateFillsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AggregateColumns(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/piewise.v1.TradingService/AggregateColumns',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateColumnsRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AggregateColumnsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllocateColumns(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/piewise.v1.TradingService/AllocateColumns',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateColumnsRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.AllocateColumnsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyFills(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/ApplyFills',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplanBuys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/ReplanBuys',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ReplanBuysRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ReplanBuysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FollowUpdates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/FollowUpdates',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.FollowUpdatesRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.FollowUpdatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
