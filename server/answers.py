@@ -47,6 +47,7 @@ __all__ = [
     "answer_at_once",
     "answer_compare",
     "answer_plan",
+    "limit_budget",
     "moment_to_stop",
     "read_batch",
     "set_times",
@@ -200,9 +201,16 @@ def _within(at: str, fault: Violation) -> Violation:
 
 
 def _set_limits(budget: Budget, request: Request, deadline: float | None, started: float, told: float) -> None:
-    end = moment_to_stop(started, request.time_limit_seconds or DEFAULT_SECONDS, deadline, told)
+    limit_budget(budget, request.time_limit_seconds, request.work_limit, deadline, started, told)
+
+
+def limit_budget(
+    budget: Budget, seconds: float | None, work: int, deadline: float | None, started: float, told: float = 0.0
+) -> None:
+    """Give ``budget`` its clock: ``seconds`` from ``started`` on, and what the caller's ``deadline`` leaves."""
+    end = moment_to_stop(started, seconds or DEFAULT_SECONDS, deadline, told)
     budget.seconds_left = lambda: end - time.monotonic()
-    budget.work_limit = request.work_limit or budget.work_limit
+    budget.work_limit = work or budget.work_limit
 
 
 def moment_to_stop(started: float, seconds: float, deadline: float | None, told: float = 0.0) -> float:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from server.day_client import DayClient
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.generated.piewise.v1 import allocation_pb2_grpc
 
@@ -69,6 +70,11 @@ class Client:
         """What the server is and accepts."""
         response: pb.GetServiceInfoResponse = self._stub.GetServiceInfo(pb.GetServiceInfoRequest(), timeout=timeout)
         return response
+
+    @property
+    def day(self) -> DayClient:
+        """The methods of the trading day, on the same connection."""
+        return DayClient(self.channel)
 
     def wait_until_serving(self, timeout: float = START_SECONDS) -> None:
         """Return once health says SERVING; raises ``TimeoutError`` otherwise."""

@@ -6,7 +6,7 @@ Parsing is done here too, from raw bytes: left to gRPC, garbage comes back as UN
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -44,14 +44,19 @@ from solver.events import MAX_EVENTS
 
 __all__ = [
     "ENGINES",
+    "FIRST_SECOND",
+    "LAST_SECOND",
     "MAX_ECHOED_BYTES",
     "MAX_REQUEST_BYTES",
+    "SIDES",
+    "Reader",
     "Request",
     "fingerprint",
     "parse",
     "parse_batch",
     "read_duration",
     "read_request",
+    "read_rules",
 ]
 
 Kind = TypeVar("Kind", bound=Message)
@@ -151,47 +156,18 @@ def fingerprint(request: pb.PlanRequest) -> str:
 
 def read_request(request: pb.PlanRequest) -> Request:
     """The request in the solver's types; raises ``InvalidRequest`` or ``Unsupported`` naming every field at fault."""
-    reader = _Reader()
+    reader = Reader()
     reader.echoed(request.request_id, "request_id")
-    reader.echoed(request.portfolio.portfolio_id, "portfolio.portfolio_id")
-    reader.echoed(request.portfolio.version, "portfolio.version")
     reader.require(request, "portfolio", "portfolio")
-    reader.require(request.portfolio, "root", "portfolio.root")
-    reader.require(request.portfolio, "cash", "portfolio.cash")
-    valued_at = request.portfolio.valued_at
-    if not (FIRST_SECOND <= valued_at.seconds <= LAST_SECOND and 0 <= valued_at.nanos < 10**9):
-        reader.wrong("portfolio.valued_at", "OUT_OF_RANGE", "is no time between the years 1 and 9999")
-    securities = tuple(
-        reader.security(security, f"portfolio.securities[{i}]")
-        for i, security in enumerate(request.portfolio.securities)
-    )
+    portfolio = reader.portfolio(request.portfolio, "portfolio")
     events = reader.events(request.events)
     options = request.options
-    if options.engine not in ENGINES:
-        reader.unsupported("options.engine", f"is {options.engine}; this server has {', '.join(pb.Engine.keys()[1:])}")
-    if options.view not in VIEWS:
-        reader.wrong("options.view", "UNKNOWN_ENUM", f"is {options.view}; give ORDERS, NODES or FULL")
-    limit, fault = read_duration(options, "time_limit", "options.time_limit")
-    if fault:
-        reader.wrong(fault.field, fault.reason, fault.description)
-    if not 0 <= options.work_limit <= 10**6:
-        reader.wrong("options.work_limit", "OUT_OF_RANGE", "must lie between 0 (the default) and 1000000")
-    root = reader.pie(request.portfolio.root, "portfolio.root")
+    limit = reader.options(options)
     reader.finish()
-    portfolio = Portfolio(
-        root,
-        request.portfolio.cash,
-        request.portfolio.currency_code,
-        request.portfolio.portfolio_id,
-        request.portfolio.version,
-        securities,
-    )
-    stated = request.rules
-    threshold = stated.deposit_threshold if stated.HasField("deposit_threshold") else None
     return Request(
-        portfolio=portfolio,
+        portfolio=portfolio(),
         events=events,
-        rules=Rules(stated.min_trade, stated.cash_floor, threshold),
+        rules=read_rules(request.rules),
         engine=ENGINES[options.engine],
         time_limit_seconds=limit,
         work_limit=options.work_limit,
@@ -199,6 +175,12 @@ def read_request(request: pb.PlanRequest) -> Request:
         validate_only=options.validate_only,
         rule_costs=options.rule_costs,
     )
+
+
+def read_rules(stated: pb.Rules) -> Rules:
+    """The rules as the solver has them; it checks them itself."""
+    threshold = stated.deposit_threshold if stated.HasField("deposit_threshold") else None
+    return Rules(stated.min_trade, stated.cash_floor, threshold)
 
 
 def read_duration(
@@ -216,7 +198,7 @@ def read_duration(
     return None, Violation(field, "OUT_OF_RANGE", f"must be more than 0 and at most {MAX_SECONDS} seconds")
 
 
-class _Reader:
+class Reader:
     """Collects what is missing or not supported while the tree is read, so that one error names it all."""
 
     def __init__(self) -> None:
@@ -244,6 +226,34 @@ class _Reader:
         if self.violations:
             kind = Unsupported if self.only_unsupported else InvalidRequest
             raise kind(tuple(self.violations))
+
+    def options(self, options: pb.Options) -> float | None:
+        """Check the options; the seconds of the time limit, where one is set."""
+        if options.engine not in ENGINES:
+            told = f"is {options.engine}; this server has {', '.join(pb.Engine.keys()[1:])}"
+            self.unsupported("options.engine", told)
+        if options.view not in VIEWS:
+            self.wrong("options.view", "UNKNOWN_ENUM", f"is {options.view}; give ORDERS, NODES or FULL")
+        limit, fault = read_duration(options, "time_limit", "options.time_limit")
+        if fault:
+            self.wrong(fault.field, fault.reason, fault.description)
+        if not 0 <= options.work_limit <= 10**6:
+            self.wrong("options.work_limit", "OUT_OF_RANGE", "must lie between 0 (the default) and 1000000")
+        return limit
+
+    def portfolio(self, portfolio: pb.Portfolio, at: str) -> Callable[[], Portfolio]:
+        """Look for what is missing; what comes back builds the portfolio, once nothing is."""
+        self.echoed(portfolio.portfolio_id, f"{at}.portfolio_id")
+        self.echoed(portfolio.version, f"{at}.version")
+        self.require(portfolio, "root", f"{at}.root")
+        self.require(portfolio, "cash", f"{at}.cash")
+        valued_at = portfolio.valued_at
+        if not (FIRST_SECOND <= valued_at.seconds <= LAST_SECOND and 0 <= valued_at.nanos < 10**9):
+            self.wrong(f"{at}.valued_at", "OUT_OF_RANGE", "is no time between the years 1 and 9999")
+        securities = tuple(self.security(s, f"{at}.securities[{i}]") for i, s in enumerate(portfolio.securities))
+        root = self.pie(portfolio.root, f"{at}.root")
+        named = portfolio.currency_code, portfolio.portfolio_id, portfolio.version
+        return lambda: Portfolio(root, portfolio.cash, *named, securities)
 
     def pie(self, pie: pb.Pie, at: str) -> Pie:
         slices = tuple(self._slice(child, f"{at}.slices[{i}]") for i, child in enumerate(pie.slices))

@@ -22,6 +22,7 @@ from server.examples import example, realistic_account
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.service import SERVICE_NAME, AllocationService
 from server.shadow import Shadow
+from server.trading import TRADING_NAME, TradingService
 from solver import Budget, Deposit, Engine, Rules, available
 from solver.columns import accounts_from
 
@@ -31,6 +32,8 @@ QUEUE_PER_WORKER = 16
 GRACE_SECONDS = 10.0  # longer than the longest default solve
 KERNEL_SECONDS = 5.0  # to read the compiled kernel from disk; where it has to be compiled first, nobody waits for it
 READ_BYTES = 4 * MAX_REQUEST_BYTES  # read, so that too large a request is refused by an error that says what is right
+
+NAMES = (SERVICE_NAME, TRADING_NAME)
 
 log = structlog.get_logger()
 
@@ -52,19 +55,19 @@ async def create_server(
     queue = QUEUE_PER_WORKER * workers if queue is None else queue
     server = grpc.aio.server(options=(("grpc.max_receive_message_length", READ_BYTES), ("grpc.so_reuseport", 0)))
     service = AllocationService(workers, queue, shadow or Shadow())
-    server.add_generic_rpc_handlers((service.handlers(),))
+    server.add_generic_rpc_handlers((service.handlers(), TradingService(service).handlers()))
     checks = checks or health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((*NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise OSError(f"can not listen on {address}; is it taken, or no address of this machine?") from error
-    for name in ("", SERVICE_NAME):
+    for name in ("", *NAMES):
         await checks.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
     await server.start()
     await asyncio.to_thread(_warm_up)
-    for name in ("", SERVICE_NAME):
+    for name in ("", *NAMES):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return server, port
 

@@ -35,7 +35,7 @@ from solver.events import MAX_EVENTS
 from solver.money import MAX_MONEY
 from solver.portfolio import MAX_DEPTH, MAX_SLICES
 
-__all__ = ["SERVICE_NAME", "AllocationService"]
+__all__ = ["SERVICE_NAME", "STREAM_SECONDS", "AllocationService", "Answer", "guarded"]
 
 SERVICE_NAME = "piewise.v1.AllocationService"
 WRITE_SECONDS = 5.0  # beyond a batch's time, for a caller who reads slowly
@@ -63,9 +63,9 @@ class AllocationService:
         """What a grpc.aio server registers; without serializers, since ``parse`` does that better."""
         unary = {"Plan": self.plan, "Compare": self.compare, "GetServiceInfo": self.get_service_info}
         unary["PlanColumns"] = self.plan_columns
-        methods = {name: grpc.unary_unary_rpc_method_handler(_guarded(method)) for name, method in unary.items()}
-        methods["BatchPlan"] = grpc.unary_stream_rpc_method_handler(_guarded(self.batch_plan))
-        methods["StreamColumns"] = grpc.stream_stream_rpc_method_handler(_guarded(self.stream_columns))
+        methods = {name: grpc.unary_unary_rpc_method_handler(guarded(method)) for name, method in unary.items()}
+        methods["BatchPlan"] = grpc.unary_stream_rpc_method_handler(guarded(self.batch_plan))
+        methods["StreamColumns"] = grpc.stream_stream_rpc_method_handler(guarded(self.stream_columns))
         return grpc.method_handlers_generic_handler(SERVICE_NAME, methods)
 
     def close(self) -> None:
@@ -77,44 +77,44 @@ class AllocationService:
         started, deadline = _clock(context)
         response = answer_at_once(data, deadline, started)
         if response is None:
-            return await self._solved(self._plan, data, context)
+            return await self.solved(self._plan, data, context)
         self._shadow.offer_plan(data, response)
         return response
 
     async def compare(self, data: bytes, context: grpc.aio.ServicerContext) -> Answered:
         """Compare: see the contract."""
-        return await self._solved(answer_compare, data, context)
+        return await self.solved(answer_compare, data, context)
 
     async def plan_columns(self, data: bytes, context: grpc.aio.ServicerContext) -> Answered:
         """PlanColumns: see the contract."""
-        return await self._solved(self._columns, data, context)
+        return await self.solved(self._columns, data, context)
 
     async def stream_columns(self, _: object, context: grpc.aio.ServicerContext) -> None:
         """StreamColumns: see the contract."""
-        self._admit()
+        self.admit()
         stream = _Stream(context, self._workers)
         try:
             async for data, started, deadline in stream.requests():
                 budget = Budget()
-                answer = asyncio.wrap_future(self._submit(self._columns, data, deadline, budget, started))
+                answer = asyncio.wrap_future(self.submit(self._columns, data, deadline, budget, started))
                 stream.running.append((budget, answer))
         finally:
             stream.end()
-            self._release()
+            self.release()
 
     async def batch_plan(self, data: bytes, context: grpc.aio.ServicerContext) -> None:
         """BatchPlan: see the contract."""
         started, deadline = _clock(context)
-        self._admit()
+        self.admit()
         running: deque[tuple[Budget, Future[Message]]] = deque()
         try:
-            batch = await asyncio.wrap_future(self._submit(read_batch, data, deadline, started))
+            batch = await asyncio.wrap_future(self.submit(read_batch, data, deadline, started))
             waiting = deque(batch.requests)
             async with asyncio.timeout(batch.deadline - time.monotonic() + WRITE_SECONDS):
                 for index in range(len(batch.requests)):
                     while waiting and len(running) < self._workers:
                         budget = Budget()
-                        item = self._submit(self._item, waiting.popleft(), batch.deadline, budget)
+                        item = self.submit(self._item, waiting.popleft(), batch.deadline, budget)
                         running.append((budget, item))
                     response = await _result(index, running[0][1])
                     running.popleft()
@@ -125,7 +125,7 @@ class AllocationService:
             for budget, item in running:
                 budget.cancel()
                 item.cancel()
-            self._release()
+            self.release()
 
     async def get_service_info(self, data: bytes, context: grpc.aio.ServicerContext) -> Message:
         """GetServiceInfo: see the contract."""
@@ -159,19 +159,19 @@ class AllocationService:
             raise BatchOver("the batch's time was over before this account came up; send it again")
         return self._plan(data, deadline, budget, started)
 
-    async def _solved(self, answer: Answer, data: bytes, context: grpc.aio.ServicerContext) -> Answered:
+    async def solved(self, answer: Answer, data: bytes, context: grpc.aio.ServicerContext) -> Answered:
         """``answer`` on a worker; its place is free again once the worker is, also where nobody waits any more."""
         started, deadline = _clock(context)
         budget = Budget()
-        self._admit()
-        future = self._submit(answer, data, deadline, budget, started)
-        future.add_done_callback(self._release)
+        self.admit()
+        future = self.submit(answer, data, deadline, budget, started)
+        future.add_done_callback(self.release)
         try:
             return await asyncio.wrap_future(future)
         finally:
             budget.cancel()  # a no-op unless the call was cancelled while its solve goes on
 
-    def _submit(self, work: Callable[..., Result], *told: Any) -> Future[Result]:
+    def submit(self, work: Callable[..., Result], *told: Any) -> Future[Result]:
         """``work`` on a worker; until it is done, somebody waits for it."""
         with self._lock:
             self._busy += 1
@@ -183,14 +183,15 @@ class AllocationService:
         with self._lock:
             self._busy -= 1
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
+        """Take one more call, or raise ``Overloaded``."""
         with self._lock:
             if self._admitted >= self._capacity:
                 raise Overloaded(f"{self._admitted} calls are under way or waiting, and no more are taken; try again")
             self._admitted += 1
 
-    def _release(self, _: Future[Any] | None = None) -> None:
-        """Runs in the worker's thread, and after the loop has closed, too."""
+    def release(self, _: Future[Any] | None = None) -> None:
+        """Give a call's place back; runs in the worker's thread, and after the loop has closed, too."""
         with self._lock:
             self._admitted -= 1
 
@@ -272,7 +273,7 @@ async def _result(index: int, future: Future[Message]) -> pb.BatchPlanResponse:
 Method = Callable[[Any, grpc.aio.ServicerContext], Awaitable[Answered | None]]
 
 
-def _guarded(method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awaitable[bytes | None]]:
+def guarded(method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awaitable[bytes | None]]:
     """``method`` with its errors as rich statuses, by the one table in ``status.py``, and its answer as bytes."""
 
     async def call(data: Any, context: grpc.aio.ServicerContext) -> bytes | None:

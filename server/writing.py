@@ -7,8 +7,18 @@ from typing import Any
 
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from solver import Comparison, Infeasible, Pie, Plan, Portfolio, RuleCost, Score
+from solver.plan import CashFlow
 
-__all__ = ["fill_comparison", "fill_response", "write_pie", "write_securities"]
+__all__ = [
+    "fill_cash",
+    "fill_comparison",
+    "fill_infeasible",
+    "fill_plan",
+    "fill_portfolio",
+    "fill_response",
+    "write_pie",
+    "write_securities",
+]
 
 
 def fill_response(
@@ -21,10 +31,7 @@ def fill_response(
 ) -> None:
     """Write ``answer`` into ``response`` as ``view`` asks; ``mark`` is its fingerprint, ``asked`` what was sent."""
     if isinstance(answer, Infeasible):
-        response.infeasible.reason = answer.reason
-        response.infeasible.rules.extend(answer.rules)
-        if answer.most_that_can_be_raised is not None:
-            response.infeasible.most_that_can_be_raised = answer.most_that_can_be_raised
+        fill_infeasible(response.infeasible, answer)
         return
     response.plan.fingerprint = mark
     for cost in costs:
@@ -34,7 +41,15 @@ def fill_response(
             retired_excess=cost.retired_excess,
             tracking_error=cost.tracking_error,
         )
-    _fill_plan(response.plan, answer, view, asked)
+    fill_plan(response.plan, answer, view, asked)
+
+
+def fill_infeasible(written: pb.Infeasible, answer: Infeasible) -> None:
+    """Write why there is no plan into ``written``."""
+    written.reason = answer.reason
+    written.rules.extend(answer.rules)
+    if answer.most_that_can_be_raised is not None:
+        written.most_that_can_be_raised = answer.most_that_can_be_raised
 
 
 def fill_comparison(response: pb.CompareResponse, found: Comparison, view: int, asked: pb.Portfolio) -> None:
@@ -51,7 +66,7 @@ def fill_comparison(response: pb.CompareResponse, found: Comparison, view: int, 
         if compared.ratio is not None:
             written.ratio = compared.ratio
         _fill_score(written.score, compared.score)
-        _fill_plan(written.plan, compared.plan, view, asked)
+        fill_plan(written.plan, compared.plan, view, asked)
 
 
 def _fill_score(written: pb.Score, score: Score) -> None:
@@ -61,10 +76,9 @@ def _fill_score(written: pb.Score, score: Score) -> None:
         written.worst_ratio, written.worst_slice = score.worst_ratio, score.worst_slice
 
 
-def _fill_plan(plan: pb.Plan, answer: Plan, view: int, asked: pb.Portfolio) -> None:
-    cash = answer.cash
-    plan.cash.before, plan.cash.received, plan.cash.paid_out = cash.before, cash.received, cash.paid_out
-    plan.cash.bought, plan.cash.sold, plan.cash.after = cash.bought, cash.sold, cash.after
+def fill_plan(plan: pb.Plan, answer: Plan, view: int, asked: pb.Portfolio) -> None:
+    """Write ``answer`` into ``plan`` as ``view`` asks; ``asked`` says when its prices were taken."""
+    fill_cash(plan.cash, answer.cash)
     for order in answer.orders:
         written = plan.orders.add(
             sequence=order.sequence,
@@ -89,9 +103,15 @@ def _fill_plan(plan: pb.Plan, answer: Plan, view: int, asked: pb.Portfolio) -> N
     if view in (pb.VIEW_NODES, pb.VIEW_FULL):
         _fill_nodes(plan, answer, view)
     if view == pb.VIEW_FULL:
-        _fill_portfolio(plan.portfolio_after, answer.portfolio_after)
+        fill_portfolio(plan.portfolio_after, answer.portfolio_after)
         if asked.HasField("valued_at"):  # it is at the same prices
             plan.portfolio_after.valued_at.CopyFrom(asked.valued_at)
+
+
+def fill_cash(written: pb.CashFlow, cash: CashFlow) -> None:
+    """Write ``cash`` into ``written``."""
+    written.before, written.received, written.paid_out = cash.before, cash.received, cash.paid_out
+    written.bought, written.sold, written.after = cash.bought, cash.sold, cash.after
 
 
 def _fill_certificate(written: pb.Certificate, answer: Plan, view: int) -> None:
@@ -132,7 +152,8 @@ def _fill_nodes(plan: pb.Plan, answer: Plan, view: int) -> None:
             written.reasons.add(**told)
 
 
-def _fill_portfolio(written: pb.Portfolio, portfolio: Portfolio) -> None:
+def fill_portfolio(written: pb.Portfolio, portfolio: Portfolio) -> None:
+    """Write ``portfolio`` into ``written``."""
     written.portfolio_id, written.version = portfolio.portfolio_id, portfolio.version
     written.currency_code, written.cash = portfolio.currency_code, portfolio.cash
     write_pie(written.root, portfolio.root)

@@ -164,6 +164,9 @@ def fill_totals(
         if not wrong:
             filled[at] += int(quantity)
             money[at] += Steps.of(int(price), 1, digits).amount(int(quantity))
+            if max(filled[at], money[at]) >= 2**62:
+                told = f"brings block {at} to more than 64 bits hold"
+                raise InvalidRequest((Violation(f"fills[{i}].quantity_nanos", "OVER_FILL", told),))
     if faults:
         raise InvalidRequest(tuple(faults))
     return np.array(filled, dtype=np.int64), np.array(money, dtype=np.int64)

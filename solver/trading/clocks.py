@@ -15,6 +15,7 @@ import numpy.typing as npt
 from solver.errors import InvalidRequest, Violation
 
 __all__ = [
+    "EPOCH",
     "FIRST_DAY",
     "FIRST_US",
     "LAST_DAY",

@@ -333,8 +333,8 @@ class AllocationService:
 
 class TradingServiceStub:
     """The trading day, for callers who hold the accounts, send the orders and have the clock: every method is a pure
-    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is half
-    done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
+    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is
+    half done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
 
     Instants are Timestamps, so always UTC, cut to whole microseconds; unset is an error where nothing else is said.
     Times of day are text, "14:30" or "14:30:05.5", on the clock of a zone that is named beside them (IANA) or is the
@@ -411,8 +411,8 @@ class TradingServiceStub:
 
 class TradingServiceServicer:
     """The trading day, for callers who hold the accounts, send the orders and have the clock: every method is a pure
-    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is half
-    done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
+    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is
+    half done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
 
     Instants are Timestamps, so always UTC, cut to whole microseconds; unset is an error where nothing else is said.
     Times of day are text, "14:30" or "14:30:05.5", on the clock of a zone that is named beside them (IANA) or is the
@@ -470,7 +470,9 @@ class TradingServiceServicer:
 
     def AggregateColumns(self, request_iterator, context):
         """Blocks of millions of orders. The caller sends the orders in parts of up to 4 MiB and ends its side; then comes one
-        answer. All orders count as one list: orders.amount[i] of an error is the i-th of all parts.
+        answer. All orders count as one list: orders.amount[i] of an error is the i-th of all parts; what is
+        wrong with a part by itself is named from requests[i]. A stream on which nothing is sent, or nothing read, for a
+        minute ends as DEADLINE_EXCEEDED (BATCH_OVER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -581,8 +583,8 @@ def add_TradingServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class TradingService:
     """The trading day, for callers who hold the accounts, send the orders and have the clock: every method is a pure
-    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is half
-    done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
+    function of what it is given. What each decides is told in docs/TRADING.md. Nothing is kept between calls, nothing is
+    half done: an error (INVALID_ARGUMENT, with BadRequest and ErrorInfo) leaves the caller's books as they were.
 
     Instants are Timestamps, so always UTC, cut to whole microseconds; unset is an error where nothing else is said.
     Times of day are text, "14:30" or "14:30:05.5", on the clock of a zone that is named beside them (IANA) or is the
