@@ -1,0 +1,130 @@
+"""``python -m benchmarks.day_wire``: the trading day over gRPC, a client and a server on one machine.
+
+The same accounts and orders as ``benchmarks.trading`` and ``benchmarks.blocks``, in calls and parts of up to 4 MiB; and
+books of accounts with 20 slices, opened and filled, so many a call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.blocks import orders_of
+from benchmarks.trading import CLOCK, SLICES, decision_books, trigger_books
+from server.client import Client, server_process
+from server.day_columns import decision_columns_message, trigger_columns_message
+from server.day_requests import filled_message, policy_message, read_blocks, timetable_message, window_parts
+from server.generated.piewise.v1 import allocation_pb2 as pb
+from server.requests import portfolio_message
+from server.trading_writing import timestamp
+from server.writing import fill_plan
+from solver import Holding, Pie, Plan, Portfolio, Rebalance, Security, Slice, plan
+from solver.trading.sessions import M1_WINDOWS
+from solver.trading.triggers import Drift, Policy, Scope
+
+ACCOUNTS, PLANS = 1_000_000, 1_000_000
+TRIGGERED_A_CALL, DECIDED_A_CALL, BOOKS_A_CALL, BOOKS = 5_000, 25_000, 100, 1_000
+
+
+def triggers(client: Client) -> int:
+    """Drift of 20 slices, for a tenth of the accounts."""
+    count = ACCOUNTS // 10
+    books, policy = trigger_books(TRIGGERED_A_CALL), policy_message(Policy((Drift(Scope.SLICES, 3_000),)))
+    for _ in range(count // TRIGGERED_A_CALL):
+        columns = trigger_columns_message(books)
+        client.day.check_trigger_columns(
+            pb.CheckTriggerColumnsRequest(policy=policy, clock=timestamp(CLOCK), columns=columns)
+        )
+    return count
+
+
+def decisions(client: Client) -> int:
+    """One event and two trades each."""
+    books, timetable = decision_books(DECIDED_A_CALL, 1), timetable_message(M1_WINDOWS)
+    for _ in range(ACCOUNTS // DECIDED_A_CALL):
+        columns = decision_columns_message(books)
+        client.day.decide_columns(pb.DecideColumnsRequest(timetable=timetable, columns=columns))
+    return ACCOUNTS
+
+
+def window(client: Client) -> int:
+    """Ten orders of every plan aggregated, nine tenths of every block filled and shared out; all sums are checked."""
+    orders, price = orders_of(PLANS)
+    blocks = read_blocks(client.day.aggregate_columns(pb.AggregateColumnsRequest(**p) for p in window_parts(orders)))
+    assert blocks["orders"].sum() == len(orders.account)
+    fills = []
+    for k, (security, sells) in enumerate(zip(blocks["security"].tolist(), blocks["sells"].tolist(), strict=True)):
+        step, at = int(orders.step_nanos[security]), int(price[security])
+        most = int(blocks["amount"][k]) * 10**13 // at
+        most = int(blocks["quantity_nanos"][k]) if blocks["by_quantity"][k] else most
+        fills.append(
+            pb.ColumnFill(
+                fill_id=str(k),
+                security=security,
+                side=pb.SIDE_SELL if sells else pb.SIDE_BUY,
+                quantity_nanos=most * 9 // 10 // step * step,
+                price_micros=at,
+            )
+        )
+
+    def parts() -> Iterator[pb.AllocateColumnsRequest]:
+        for k, part in enumerate(window_parts(orders)):
+            yield pb.AllocateColumnsRequest(**part, currency_code="" if k else "USD")
+        yield pb.AllocateColumnsRequest(fills=fills)
+
+    shared = sum(
+        int(np.frombuffer(part.quantity_nanos, "<i8").astype(object).sum())
+        for part in client.day.allocate_columns(parts())
+    )
+    assert shared == sum(fill.quantity_nanos for fill in fills)
+    return PLANS
+
+
+def books(client: Client) -> int:
+    """Rebalanced accounts of 20 slices: opened, and every rest cancelled."""
+    share = 10**9
+    slices = tuple(Slice(f"s{k}", 5, Holding(f"S{k}", (90 + k) * 10_00, (90 + k) * share)) for k in range(SLICES))
+    portfolio = Portfolio(
+        Pie(slices), securities=tuple(Security(f"S{k}", price_micros=10_000_000) for k in range(SLICES))
+    )
+    made, message = plan(portfolio, Rebalance()), pb.Plan()
+    assert isinstance(made, Plan)
+    fill_plan(message, replace(made, nodes=()), pb.VIEW_FULL, portfolio_message(portfolio))
+    one = pb.PlannedAccount(account_id="a", plan_id="p", portfolio=portfolio_message(portfolio), plan=message)
+    for _ in range(BOOKS // BOOKS_A_CALL):
+        opened = client.day.open_books(pb.OpenBooksRequest(accounts=[one] * BOOKS_A_CALL)).accounts
+        asked = pb.ApplyFillsRequest(accounts=[filled_message(o.books, (), None, None) for o in opened])
+        assert all(account.finished for account in client.day.apply_fills(asked).accounts)
+    return BOOKS
+
+
+CASES: list[tuple[str, Callable[[Client], int]]] = [
+    ("triggers: drift of 20 slices", triggers),
+    ("decisions: windows of M1", decisions),
+    ("books of 20 slices: opened, then applied", books),
+    ("window: 10 orders a plan, both streams", window),
+]
+
+
+def main() -> None:
+    """Print the table."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("over the wire", "accounts", "seconds", "accounts/s"):
+        table.add_column(heading, justify="left" if heading.startswith("over") else "right")
+    with server_process() as (address, _), Client(address) as client:
+        for name, work in CASES:
+            began = time.perf_counter()
+            count = work(client)
+            seconds = time.perf_counter() - began
+            table.add_row(name, f"{count:,}", f"{seconds:.1f}", f"{count / seconds:,.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
