@@ -172,9 +172,12 @@ def open_books(account_id: str, plan_id: str, before: Portfolio, plan: Plan) -> 
     kept = {slice_id: held for slice_id, _, held in holdings(plan.portfolio_after.root)}
     root, leaving = _with_leavers(before, plan.portfolio_after.root)
     gained = {name: _quantity(kept.get(name)) - _quantity(listed.get(name)) for name in {**listed, **kept}}
+    held_in: dict[str, list[str]] = {}
+    for name in gained:
+        held_in.setdefault(_security(name, listed, kept), []).append(name)
     working = []
     for order, planned in zip(orders, plan.orders, strict=True):
-        own = {name: gain for name, gain in gained.items() if _security(name, listed, kept) == order.security_id}
+        own = {name: gained[name] for name in held_in.get(order.security_id, ())}
         working.append(Working(order, _slices(planned, order, own)))
         for name, share in working[-1].slices:
             gained[name] -= share if order.side is Side.BUY else -share
@@ -184,11 +187,13 @@ def open_books(account_id: str, plan_id: str, before: Portfolio, plan: Plan) -> 
     opened_with = [_quantity(listed.get(name)) + gain for name, gain in gained.items()]
     _check_origin(before, plan, any(moved.values()) or min(opened_with, default=0) < 0)
 
+    priced = _units(before)
+
     def content(one: Slice) -> Slice:
         if isinstance(one.content, Pie):
             return replace(one, content=replace(one.content, slices=tuple(content(s) for s in one.content.slices)))
         name, security_id = one.slice_id, one.content.security_id
-        if security_id in _units(before):
+        if security_id in priced:
             empty = Holding(security_id, 0, 0)
             return replace(one, content=listed.get(name, empty))
         return replace(one, content=kept.get(name, one.content))
