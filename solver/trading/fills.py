@@ -334,13 +334,12 @@ def _pie(root: Pie, pie_id: str) -> Pie:
 
 
 def _limited(security: Security, worth: int, outside: int) -> Security:
-    most = security.most(worth)
-    return replace(
-        security,
-        max_value=None if most is None else max(0, most - outside),
-        max_share_micros=None,
-        min_position=max(0, security.min_position - outside),
-    )
+    """The limits of what is held inside; where none between them can be, what is there stays and nothing is bought."""
+    most, least = security.most(worth), max(0, security.min_position - outside)
+    inside = None if most is None else max(0, most - outside)
+    if inside is not None and least > inside:
+        inside, least = 0, 0
+    return replace(security, max_value=inside, max_share_micros=None, min_position=least)
 
 
 def _joined(old: AccountOrder | None, new: AccountOrder) -> AccountOrder:

@@ -384,6 +384,18 @@ def test_limits_of_the_whole_account_hold_inside_a_pie() -> None:
     assert sum(bought(again).values()) == again.cash.sold
 
 
+def test_a_least_position_above_the_largest_is_not_bought() -> None:
+    """C is to be nothing, or 300.00 and more, and its share of the account allows 100.00: it stays, and B is bought."""
+    start = account(
+        leaf("a", 800_00), leaf("b", 100_00), leaf("c", 100_00), C={"max_share_micros": 100_000, "min_position": 300_00}
+    )
+    books, _ = opened(start, Rebalance())
+    again = replanned(filled(books, Side.SELL, 1, Fraction(1, 2)), Rebalance()).books
+    assert set(bought(again)) == {"B"}
+    assert sum(bought(again).values()) == again.cash.sold
+    assert {held.security_id: held.value for _, _, held in holdings(again.portfolio.root)}["C"] == 100_00
+
+
 def test_blocked_sides_and_whole_shares() -> None:
     """B may not be bought any more: C, in whole shares of 50.00, takes what it can of 90.00."""
     start = account(leaf("a", 300_00), leaf("b", 0), leaf("c", 150_00), step=SHARE)
