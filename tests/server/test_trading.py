@@ -32,7 +32,7 @@ from server.day_requests import (
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import portfolio_message
 from server.trading_writing import timestamp, write_decisions, write_triggers
-from solver import Deposit, Infeasible, Rebalance, Rules, Side
+from solver import ChangedPie, Deposit, Infeasible, Rebalance, Rules, Side, TargetChange, TargetSlice
 from solver.trading.blocks import BlockFill, aggregate_orders, allocate_fills, remaining
 from solver.trading.books import Books
 from solver.trading.decision_columns import decide_columns
@@ -251,6 +251,20 @@ def test_a_fill_sent_twice_counts_once(client: Client) -> None:
     check_account(first.accounts[0], apply_fills(books, shares))
     again = client.day.apply_fills(pb.ApplyFillsRequest(accounts=[filled_message(first.accounts[0].books, shares)]))
     assert again == first
+
+
+def test_books_of_a_sale_of_all_that_is_held(client: Client) -> None:
+    only_b = TargetChange((ChangedPie("", (TargetSlice("b", 1),)),))
+    opened = client.day.open_books(pb.OpenBooksRequest(accounts=[planned(event=only_b)])).accounts[0]
+    assert opened.books.leaving == ["a"]
+    sale = opened.open_orders[0]
+    assert sale.quantity_nanos == 6 * SHARE
+    share = pb.Fill(fill_id="f", amount=60_00, quantity_nanos=6 * SHARE, side=sale.side)
+    share.account_id, share.order_id, share.security_id = sale.account_id, sale.order_id, sale.security_id
+    sent = pb.ApplyFillsRequest(accounts=[filled_message(opened.books, [share])])
+    told = client.day.apply_fills(sent).accounts[0]
+    assert told.cash.sold == 60_00
+    assert [s.slice_id for s in told.portfolio.root.slices] == ["b"]
 
 
 def test_when_prices_were_taken(client: Client) -> None:

@@ -339,6 +339,7 @@ BOOKS: list[tuple[Callable[[pb.Books], object], str, str]] = [
     (lambda b: b.leaving.append("z"), "leaving[0]", "UNKNOWN_SLICE_ID"),
     (lambda b: setattr(b.working[0], "amount", 1), "working[0].amount", "SUMS_DISAGREE"),
     (lambda b: setattr(b.working[0], "quantity_nanos", 1), "working[0].quantity_nanos", "SUMS_DISAGREE"),
+    (lambda b: setattr(b.working[0], "quantity_nanos", SHARE), "working[0].quantity_nanos", "SUMS_DISAGREE"),
     (lambda b: setattr(b.working[0].slices[0], "slice_id", "b"), "working[0].slices[0].slice_id", "UNKNOWN_SLICE_ID"),
     (lambda b: setattr(b.working[0].slices[0], "quantity_nanos", 1), "working[0].slices", "SUMS_DISAGREE"),
     (lambda b: b.working[0].ClearField("slices"), "working[0].slices", "MISSING_FIELD"),
