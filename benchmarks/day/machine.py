@@ -28,7 +28,7 @@ from benchmarks.day.broker import Broker
 from benchmarks.day.desk import Here
 from benchmarks.day.store import BOOKS, Store, instant, micros
 from benchmarks.day.world import EASTERN, WHOLE_ONLY, Ask, Client, changed, client, tickers
-from solver import InvalidRequest, Rules
+from solver import Holding, InvalidRequest, Pie, Rules
 from solver.trading.blocks import Fill
 from solver.trading.sessions import Kind
 
@@ -217,7 +217,7 @@ class BrokerYears(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """What is under way ends, and adds up."""
-        if hasattr(self, "store"):
+        if hasattr(self, "clients"):
             try:
                 self.pass_time(self.clock + timedelta(days=7))
                 self.it_adds_up()
@@ -232,15 +232,30 @@ def _small(seed: int, number: int, at: datetime, whole: bool, minimum: bool) -> 
     """A small account: years of it must pass in a fraction of a second."""
     rng = Random(f"small {seed} {number}")
     one = client(seed, number, at)
-    slices = one.portfolio.root.slices[-rng.choice((2, 3, 4)) :]
-    if not whole:
-        slices = tuple(s for s in slices if s.slice_id.removeprefix("s-") not in WHOLE_ONLY) or slices[:1]
-    root = replace(one.portfolio.root, slices=slices)
-    names = {s.slice_id.removeprefix("s-") for s in slices}
+    root = _cut(one.portfolio.root, rng.choice((2, 3, 4)), whole)
+    names = {held.security_id for held in _held(root)}
     kept = tuple(s for s in one.portfolio.securities if s.security_id in names)
     portfolio = replace(one.portfolio, root=root, securities=kept)
     rules = Rules(min_trade=rng.choice((1_00, 25_00)) if minimum else 0)
     return replace(one, preset=rng.choice(PRESETS), flags=frozenset(), portfolio=portfolio, rules=rules)
+
+
+def _cut(pie: Pie, most: int, whole: bool) -> Pie:
+    """The last slices of a pie, in every level, without those in whole shares where none is wanted."""
+    kept = [
+        replace(s, content=_cut(s.content, most - 1, whole)) if isinstance(s.content, Pie) else s
+        for s in pie.slices
+        if whole or not (isinstance(s.content, Holding) and s.content.security_id in WHOLE_ONLY)
+    ]
+    return Pie(tuple(kept[-most:]))
+
+
+def _held(pie: Pie) -> Iterator[Holding]:
+    for one in pie.slices:
+        if isinstance(one.content, Pie):
+            yield from _held(one.content)
+        else:
+            yield one.content
 
 
 def _clock_change(day: date, spring: bool) -> date:
