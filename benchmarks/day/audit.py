@@ -1,4 +1,4 @@
-"""Reconciliation, by code of its own: what the market did, what accounts hold and what rules say, folded from the start.
+"""Reconciliation, by code of its own: what the market did, what accounts hold, what rules say, folded from the start.
 
 It reads the tables and nothing else; no function of the solver, and none of the broker, is asked whether it is right.
 

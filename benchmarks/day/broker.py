@@ -223,21 +223,23 @@ class Broker:
             return _Intent((), None, None, None, others, None)
         blocks = next(batch.blocks for batch in batches if ready[0] in batch.events)
         chosen = [events[k] for k in ready]
+        why = Infeasible("", ())
         for taken in (chosen, chosen[:1]):  # what can not be planned together comes one after the other
             parts = [part for event in taken for part in events_of(event)]
             before = with_blocks(self._listed(portfolio, taken, now), blocks, parts)
             try:
                 found = self.desk.plan(before, parts, rules)
             except InvalidRequest as error:
-                found = Infeasible(error.violations[0].description, ())
-            if isinstance(found, Planned):
+                why = Infeasible(error.violations[0].description, ())
+                continue
+            if isinstance(found, Infeasible):
+                why = found
+            else:
                 ends_at = decisions[ready[0]].orders_end_at
                 return _Intent(tuple(taken), before, found, ends_at, others, None)
-        return _Intent((), None, None, None, others, (chosen[0], found))
+        return _Intent((), None, None, None, others, (chosen[0], why))
 
-    def _asked(
-        self, event: sqlite3.Row, portfolio: Portfolio, rules: Rules, traded: bool, now: datetime
-    ) -> Asked:
+    def _asked(self, event: sqlite3.Row, portfolio: Portfolio, rules: Rules, traded: bool, now: datetime) -> Asked:
         """The event as the decision takes it; where something was traded lately, with what its plan would trade."""
         kind, wants = Kind(event["kind"]), None
         if traded and (kind in REBALANCES or kind is Kind.LIQUIDATION):

@@ -66,9 +66,7 @@ class Desk(Protocol):
 class Here:
     """The pure functions themselves."""
 
-    def triggers(
-        self, portfolio: Portfolio, history: History, policy: Policy, clock: datetime
-    ) -> tuple[Trigger, ...]:
+    def triggers(self, portfolio: Portfolio, history: History, policy: Policy, clock: datetime) -> tuple[Trigger, ...]:
         """``check_triggers``."""
         return check_triggers(portfolio, history, policy, clock)
 

@@ -224,8 +224,10 @@ class BrokerYears(RuleBasedStateMachine):
             try:
                 self.pass_time(self.clock + timedelta(days=7))
                 self.it_adds_up()
-                assert not self.store.value("SELECT count(*) FROM plans WHERE stage <> 'DONE' AND planned_us < ?",
-                                            micros(self.clock - timedelta(days=5)))
+                assert not self.store.value(
+                    "SELECT count(*) FROM plans WHERE stage <> 'DONE' AND planned_us < ?",
+                    micros(self.clock - timedelta(days=5)),
+                )
             finally:
                 self.store.close()
                 shutil.rmtree(self.room, ignore_errors=True)

@@ -77,7 +77,7 @@ def report(seed: int, sent: Sent, price: Price) -> Report:
 
 
 def _quantity(sent: Sent, part: int, price: int, rest: bool, exact: bool) -> int:
-    """Nanoshares of one fill: in steps, but for the rest of a whole block, and for a purchase of an amount to the cent."""
+    """Nanoshares of one fill: in steps, but for the rest of a whole block, and a purchase of an amount to the cent."""
     step = sent.step_nanos
     if sent.by_quantity:
         return part if rest else part // step * step

@@ -193,7 +193,9 @@ class Orders:
         look = None if over else _next_report(told, sent, now)
         self.store.run("UPDATE blocks SET look_us = ?, fate = ? WHERE block_id = ?", look, fate, sent.block_id)
 
-    def _share_out(self, sent: Sent, orders: Sequence[sqlite3.Row], fresh: Sequence[tuple[datetime, BlockFill]]) -> None:
+    def _share_out(
+        self, sent: Sent, orders: Sequence[sqlite3.Row], fresh: Sequence[tuple[datetime, BlockFill]]
+    ) -> None:
         block = BlockOrder(sent.security_id, sent.side, tuple(_order(row) for row in orders))
         earlier = [
             _fill(row)
@@ -234,7 +236,12 @@ class Orders:
             if fresh:
                 self._tell(row["plan_id"], Step.FILLED, now)
             elif told.delayed and now >= sent.sent_at + TOLD_LATE:
-                self._tell(row["plan_id"], Step.DELAYED, now, until=instant(_next_report(told, sent, now)))
+                self._tell(
+                    row["plan_id"],
+                    Step.DELAYED,
+                    now,
+                    until=instant(_next_report(told, sent, now) or micros(sent.ends_at)),
+                )
             return
         books = self._books(row["plan_id"])
         done = next(w.done for w in books.working if w.order.order_id == row["order_id"])

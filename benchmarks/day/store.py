@@ -150,7 +150,7 @@ class Store:
         ).fetchone()
         subject = event["kind"].replace("_", " ").lower()
         new = update(event["account_id"], event["event_id"], step, at, subject, until, reasons, because)
-        before = ()
+        before: tuple[Update, ...] = ()
         if last is not None:
             ids = event["account_id"], event["event_id"]
             before = (Update(*ids, Step(last["step"]), instant(last["at_us"]), last["sentence"]),)

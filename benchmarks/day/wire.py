@@ -47,9 +47,7 @@ class There:
     def __exit__(self, *_: object) -> None:
         self._client.channel.close()
 
-    def triggers(
-        self, portfolio: Portfolio, history: History, policy: Policy, clock: datetime
-    ) -> tuple[Trigger, ...]:
+    def triggers(self, portfolio: Portfolio, history: History, policy: Policy, clock: datetime) -> tuple[Trigger, ...]:
         """``CheckTriggers``."""
         with _refusals():
             found = self._day.check_triggers(check_request(portfolio, history, policy, clock, {}))

@@ -19,9 +19,29 @@ from server.examples import month_end_prices
 from solver import ChangedPie, Holding, Pie, Portfolio, Rules, Security, Slice, TargetChange, TargetSlice
 from solver.steps import NANOS
 from solver.trading.sessions import ALLIO_DYNAMIC_WINDOWS, ALLIO_MANAGED_WINDOWS, M1_WINDOWS, Kind, Timetable
-from solver.trading.triggers import ALLIO_DYNAMIC_TRIGGERS, ALLIO_MANAGED_TRIGGERS, M1_TRIGGERS, CashEvents, EveryDays, Policy
+from solver.trading.triggers import (
+    ALLIO_DYNAMIC_TRIGGERS,
+    ALLIO_MANAGED_TRIGGERS,
+    M1_TRIGGERS,
+    CashEvents,
+    EveryDays,
+    Policy,
+)
 
-__all__ = ["EASTERN", "PRESETS", "WHOLE_ONLY", "Ask", "Client", "asks_of", "client", "price_micros", "tickers", "valued"]
+__all__ = [
+    "EASTERN",
+    "PRESETS",
+    "WHOLE_ONLY",
+    "Ask",
+    "Client",
+    "asks_of",
+    "changed",
+    "client",
+    "price_micros",
+    "security",
+    "tickers",
+    "valued",
+]
 
 EASTERN = ZoneInfo("America/New_York")
 WHOLE_ONLY = frozenset(("GE", "RRC"))  # securities that this broker trades in whole shares only
