@@ -380,17 +380,9 @@ def _next_report(told: Report, sent: Sent, now: datetime) -> int | None:
 
 
 def _sent(row: sqlite3.Row) -> Sent:
-    return Sent(
-        row["block_id"],
-        row["security_id"],
-        Side(row["side"]),
-        row["amount"],
-        row["quantity"],
-        bool(row["by_quantity"]),
-        row["step"],
-        instant(row["sent_us"]),
-        instant(row["ends_us"]),
-    )
+    sized = row["amount"], row["quantity"], bool(row["by_quantity"]), row["step"]
+    times = instant(row["sent_us"]), instant(row["ends_us"])
+    return Sent(row["block_id"], row["security_id"], Side(row["side"]), *sized, *times)
 
 
 def _order(row: sqlite3.Row) -> AccountOrder:
