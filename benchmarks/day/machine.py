@@ -2,7 +2,7 @@
 
 An account-year is one account that lives through 365.25 days of the exchange's calendar, looked at whenever something
 of it is due: on every session for its triggers, at every instant at which an event of it waits, an order is open or a
-fill comes. A few accounts live together, so that they share blocks. Clients pay in every month; between the months the
+fill comes. A few accounts live together, so that they share blocks. Months pass in which all pay in; between them the
 machine does what it likes: it asks, kills the broker before or after any step of its books, hears reports twice, sends
 fills that come too late, makes prices jump, sleeps through windows, and is awake in the nights when clocks change.
 After every rule all books are audited from the beginning.
