@@ -22,6 +22,7 @@ from benchmarks.day.wire import There
 from benchmarks.day.world import EASTERN, asks_of, client
 from server.client import server_process
 from server.tables import make_console
+from solver import PiewiseError
 
 OPENS, CLOSES = timedelta(hours=8), timedelta(hours=20)
 
@@ -46,9 +47,12 @@ def main(
         store = Store(books)
         stack.callback(store.close)
         began = time.perf_counter()
-        live(console, store, desk, seed, accounts, first.date(), days)
+        try:
+            faults, days = live(console, store, desk, seed, accounts, first.date(), days)
+        except PiewiseError as error:  # told with its seed, as all that does not add up
+            console.print_exception(max_frames=4)
+            faults = [f"it stopped: {error}"]
         took = time.perf_counter() - began
-        faults = audit(store)
         report(console, store, took, here)
     for fault in faults[:20]:
         console.print(fault, style="red")
@@ -59,8 +63,10 @@ def main(
     console.print("Reconciled: no cent and no share made or lost, every plan proved, no rule broken.")
 
 
-def live(console: Console, store: Store, desk: Desk, seed: int, accounts: int, first: date, days: int) -> None:
-    """The days, from the beginning or from where the books are."""
+def live(
+    console: Console, store: Store, desk: Desk, seed: int, accounts: int, first: date, days: int
+) -> tuple[list[str], int]:
+    """The days, from the beginning or from where the books are, until one does not add up: its faults, and how many."""
     start = datetime.combine(first, datetime.min.time(), EASTERN)
     if store.meta("seed", seed) != seed or store.meta("accounts", accounts) != accounts:
         raise typer.BadParameter("these books are of another run; give its seed and accounts, or another file")
@@ -85,6 +91,10 @@ def live(console: Console, store: Store, desk: Desk, seed: int, accounts: int, f
             for at in broker.run(midnight + CLOSES):
                 progress.update(task, description=f"{at.astimezone(EASTERN):%Y-%m-%d %H:%M}")
             progress.advance(task)
+            faults = audit(store)
+            if faults:
+                return faults, number + 1
+    return [], days
 
 
 def report(console: Console, store: Store, took: float, here: bool) -> None:

@@ -1,4 +1,4 @@
-"""A broker's years as a state machine under Hypothesis, with everything that goes wrong: ``make day-years``.
+"""A broker's years as a state machine under Hypothesis, with everything that goes wrong: ``make day-lives``.
 
 An account-year is one account that lives through 365.25 days of the exchange's calendar, looked at whenever something
 of it is due: on every session for its triggers, at every instant at which an event of it waits, an order is open or a
