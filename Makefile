@@ -9,7 +9,8 @@ TEST_STAMP := $(VENV)/test-$(PINS)
 PEERS_STAMP := $(VENV)/peers-$(PINS)
 PROTO := piewise/v1/allocation.proto
 
-.PHONY: demo test serve check lint types stubs buf generate bench bench-full bench-rules bench-columns agree mutate clean
+.PHONY: demo test serve check lint types stubs buf generate bench bench-full bench-rules bench-columns agree mutate day \
+  day-lives clean
 
 demo: $(RUN_STAMP)  ## every stated result of the seeds, and a realistic account, through a server
 	@$(BIN)/piewise demo
@@ -53,6 +54,12 @@ bench-columns: $(TEST_STAMP)  ## accounts in columns: the loop, the wire, a mill
 
 agree: $(TEST_STAMP)  ## HiGHS, the reference and brute force on 5,000 generated accounts: do they come to the same?
 	@$(BIN)/python -m tests.reference.agree --cases 5000 --seed 1
+
+day: $(TEST_STAMP)  ## a broker's day over gRPC, its books in SQLite, reconciled to the cent (ARGS="--accounts 1000")
+	@$(BIN)/python -m benchmarks.day $(ARGS)
+
+day-lives: $(TEST_STAMP)  ## a broker's years as a state machine with faults (ARGS="--account-years 100000 --seed 1")
+	@$(BIN)/python -m benchmarks.day.lives $(ARGS)
 
 mutate: $(TEST_STAMP)  ## flip comparisons and signs, and see that a test notices
 	@$(BIN)/python -m tests.mutate

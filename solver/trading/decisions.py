@@ -18,11 +18,13 @@ from enum import Enum
 import numpy as np
 
 from solver.errors import InvalidRequest, Violation
+from solver.events import ChangedPie, Events, NewPie, TargetChange, listed
 from solver.portfolio import Portfolio
 from solver.securities import Block, BlockReason, Security, Side
 from solver.trading.accounts import REBALANCES, SAME_DAY, Account, Asked, OneSide, SameDay, faults
 from solver.trading.clocks import check, instant_of, instant_violation, microseconds
 from solver.trading.sessions import Kind, Openings, Timetable, TradingDays, trading_days
+from solver.tree import flatten
 
 __all__ = [
     "Action",
@@ -178,14 +180,31 @@ def _batch(at: datetime, decisions: list[Decision]) -> Batch:
     return Batch(at, places, tuple(blocks))
 
 
-def with_blocks(portfolio: Portfolio, blocks: Iterable[tuple[str, Block]]) -> Portfolio:
-    """``portfolio`` with each of ``blocks`` on its security, which is listed where it was not."""
+def with_blocks(portfolio: Portfolio, blocks: Iterable[tuple[str, Block]], events: Events = ()) -> Portfolio:
+    """``portfolio`` with each of ``blocks`` on its security, which is listed where it was not.
+
+    Securities that the portfolio does not hold any more, and that no target change of ``events`` brings in, are left
+    out: no plan trades them, and none takes a portfolio that lists them.
+    """
     securities = {security.security_id: security for security in portfolio.securities}
+    changes = [pie for event in listed(events) if isinstance(event, TargetChange) for pie in event.pies]
+    there = {*securities, *flatten(portfolio).security_ids}.union(*(_brought_in(pie) for pie in changes))
     for security_id, block in blocks:
+        if security_id not in there:
+            continue
         known = securities.get(security_id, Security(security_id))
         if block not in known.blocks:
             securities[security_id] = replace(known, blocks=(*known.blocks, block))
     return replace(portfolio, securities=tuple(securities.values()))
+
+
+def _brought_in(pie: ChangedPie | NewPie) -> Iterator[str]:
+    """The securities of the new slices of a changed pie."""
+    for one in pie.slices:
+        if isinstance(one.content, NewPie):
+            yield from _brought_in(one.content)
+        elif one.content is not None:
+            yield one.content.security_id
 
 
 def _decide(

@@ -60,9 +60,18 @@ FOLLOWS: dict[Step, frozenset[Step]] = {
             Step.FINISHED,
         )
     ),
-    # a rest that is cancelled does not end the event: what was sold may still be invested
+    # a rest that is cancelled does not end the event: what was sold may still be invested, other orders may be late
     Step.CANCELLED: frozenset(
-        (Step.WAITING, Step.BLOCKED, Step.PLANNED, Step.SENT, Step.FILLED, Step.CANCELLED, Step.FINISHED)
+        (
+            Step.WAITING,
+            Step.BLOCKED,
+            Step.PLANNED,
+            Step.SENT,
+            Step.DELAYED,
+            Step.FILLED,
+            Step.CANCELLED,
+            Step.FINISHED,
+        )
     ),
     Step.FINISHED: frozenset(),
 }

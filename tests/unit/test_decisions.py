@@ -11,15 +11,19 @@ import pytest
 from solver import (
     Block,
     BlockReason,
+    ChangedPie,
     Deposit,
     Holding,
     InvalidRequest,
+    NewPie,
     Pie,
     Plan,
     Portfolio,
     Security,
     Side,
     Slice,
+    TargetChange,
+    TargetSlice,
     plan,
 )
 from solver.trading.accounts import SAME_DAY, Account, Asked, OneSide, Traded
@@ -186,10 +190,22 @@ def test_blocks_join_those_that_are_there() -> None:
         Pie((Slice("a", 1, Holding("AAA", 1)),)), securities=(Security("AAA", min_trade=7, blocks=(halted,)),)
     )
     blocks = (("AAA", Block(Side.BUY, BlockReason.SAME_DAY_TRADE)), ("BBB", halted), ("AAA", halted))
-    assert with_blocks(listed, blocks).securities == (
-        Security("AAA", min_trade=7, blocks=(halted, Block(Side.BUY, BlockReason.SAME_DAY_TRADE))),
-        Security("BBB", blocks=(halted,)),
-    )
+    there = Security("AAA", min_trade=7, blocks=(halted, Block(Side.BUY, BlockReason.SAME_DAY_TRADE)))
+    held = replace(listed, root=Pie((*listed.root.slices, Slice("b", 1, Holding("BBB", 1)))))
+    assert with_blocks(held, blocks).securities == (there, Security("BBB", blocks=(halted,)))
+    # what was sold for good that day is in no slice any more, unless an event brings it back
+    assert with_blocks(listed, blocks).securities == (there,)
+    new = TargetSlice("p", 1, NewPie((TargetSlice("b", 1, Holding("BBB")),)))
+    back = TargetChange((ChangedPie("", (TargetSlice("a", 1), new)),))
+    assert with_blocks(listed, blocks, back).securities == (there, Security("BBB", blocks=(halted,)))
+
+
+def test_a_plan_takes_the_blocks_of_what_was_sold_for_good() -> None:
+    portfolio = Portfolio(Pie((Slice("b", 1, Holding("BBB", 500)),)))
+    around = decide(SOLD, asked(Kind.DEPOSIT), MARKET, NOON)
+    planned = plan(with_blocks(portfolio, around.blocks), Deposit(200))
+    assert isinstance(planned, Plan)
+    assert [(order.security_id, order.amount) for order in planned.orders] == [("BBB", 200)]
 
 
 @pytest.mark.parametrize("kind", [Kind.SCHEDULED_REBALANCE, Kind.PORTFOLIO_UPDATE, Kind.CLIENT_REBALANCE])

@@ -55,6 +55,8 @@ DAYS = [
     (Step.ACCEPTED, Step.BLOCKED, Step.FINISHED),
     (*SOLD, Step.PLANNED, Step.SENT, Step.FILLED, Step.CANCELLED, Step.FINISHED),
     (Step.ACCEPTED, Step.CANCELLED, Step.FINISHED),
+    # of two orders in the market one is rejected before the other turns out to be late
+    (Step.ACCEPTED, Step.PLANNED, Step.SENT, Step.CANCELLED, Step.DELAYED, Step.FILLED, Step.FINISHED),
 ]
 
 
