@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("COLUMNS.md", "PROBLEM.md", "RULES.md", "TRADING.md")
+PAGES = ("COLUMNS.md", "DAY.md", "PROBLEM.md", "RULES.md", "TRADING.md")
 BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n*^```\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
