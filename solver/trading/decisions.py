@@ -171,12 +171,19 @@ def decide_together(
         if place is not None and (asked.kind in REBALANCES or asked.kind is Kind.MANUAL_ORDERS):
             taken[asked.kind in REBALANCES].append(place.span_us)
     instants = sorted({decision.at for decision in decisions if decision.at is not None})
-    return tuple(decisions), tuple(_batch(at, decisions) for at in instants)
+    return tuple(decisions), tuple(_batch(at, decisions, account, days) for at in instants)
 
 
-def _batch(at: datetime, decisions: list[Decision]) -> Batch:
+def _batch(at: datetime, decisions: list[Decision], account: Account, days: TradingDays) -> Batch:
+    """What is planned together. Nothing that was traded that day is traded back, though no event would by itself."""
     places = tuple(k for k, decision in enumerate(decisions) if decision.at == at)
     blocks = dict.fromkeys(block for k in places for block in decisions[k].blocks)
+    if len(places) > 1:
+        sessions = days.session_of(np.array([microseconds(at), *(microseconds(t.traded_at) for t in account.trades)]))
+        for trade, session in zip(account.trades, sessions[1:].tolist(), strict=True):
+            if session == sessions[0]:
+                other = Side.SELL if trade.side is Side.BUY else Side.BUY
+                blocks[(trade.security_id, Block(other, BlockReason.SAME_DAY_TRADE))] = None
     return Batch(at, places, tuple(blocks))
 
 

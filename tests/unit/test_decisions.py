@@ -337,6 +337,19 @@ def test_a_batch_is_planned_around_the_blocks_of_all_its_events() -> None:
     )
 
 
+def test_what_no_event_would_trade_back_by_itself_they_may_not_trade_back_together() -> None:
+    """A rebalance alone would not sell what was bought today, so it trades; with what a deposit brings it might."""
+    rebalance = replace(asked(Kind.CLIENT_REBALANCE), wants=frozenset())
+    alone, together = ((rebalance,), (rebalance, asked(Kind.DEPOSIT)))
+    for events, blocks in ((alone, ()), (together, (("AAA", Block(Side.SELL, BlockReason.SAME_DAY_TRADE)),))):
+        decisions, batches = decide_together(BOUGHT, events, MARKET, NOON)
+        assert all(decision.action is Action.TRADE_NOW for decision in decisions)
+        assert [batch.blocks for batch in batches] == [blocks]
+    earlier = replace(BOUGHT, trades=(replace(BOUGHT.trades[0], traded_at=eastern(19, 10)),))
+    _, batches = decide_together(earlier, together, MARKET, NOON)
+    assert [batch.blocks for batch in batches] == [()]
+
+
 def violations(account: Account, request: Asked, timetable: Timetable, clock: datetime) -> list[tuple[str, str]]:
     with pytest.raises(InvalidRequest) as caught:
         decide(account, request, timetable, clock)
