@@ -242,8 +242,12 @@ def _kept(column: Ints) -> Ints:
     return column
 
 
+@lru_cache(maxsize=8)
 def _calendar(calendar_id: str) -> Any:
-    """The calendar of that name (an ISO 10383 code or an alias), between ``FIRST_DAY`` and ``LAST_DAY``."""
+    """The calendar of that name (an ISO 10383 code or an alias), between ``FIRST_DAY`` and ``LAST_DAY``.
+
+    Kept: to make one takes longer than all that is laid over it, and callers may send any number of timetables.
+    """
     try:
         # with pandas it takes a quarter of a second, and most processes never ask for it
         import exchange_calendars

@@ -3,7 +3,8 @@
 An event is accepted, waits or is blocked, is planned, sent, filled, and finished. ``FOLLOWS`` says which step may come
 after which; ``FINISHED`` is the only one that nothing follows. A step that waits (``WAITING``, ``DELAYED``) says when
 it is looked at again, so that a delay is a record and a new look, and no event is lost: ``due`` finds those whose look
-has come. The package has no clock; every time is the caller's, with its zone.
+has come. The package has no clock; every time is the caller's, with its zone, and they are compared as instants: wall
+clocks of one zone, which Python compares, tell an hour twice when they go back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from enum import Enum
 
 from solver.errors import InvalidRequest, Violation
 from solver.trading.blocks import named
+from solver.trading.clocks import microseconds
 
 __all__ = ["FOLLOWS", "LOOKED_AT_AGAIN", "SENTENCES", "Step", "Update", "due", "followed", "unfinished", "update"]
 
@@ -140,7 +142,7 @@ def update(
     if not waits and until is not None:
         told = f"is {until.isoformat()}; an event that is {step.value} waits for nothing, so leave it out"
         faults.append(Violation("until", "UNEXPECTED_FIELD", told))
-    if waits and not faults and until is not None and until <= at:
+    if waits and not faults and until is not None and microseconds(until) <= microseconds(at):
         told = f"is {until.isoformat()}, not after {at.isoformat()}; look again later than now"
         faults.append(Violation("until", "NOT_LATER", told))
     if faults:
@@ -174,7 +176,7 @@ def followed(history: Sequence[Update], new: Update) -> tuple[Update, ...]:
             if getattr(new, name) != getattr(last, name):
                 told = f"is {getattr(new, name)!r}; these are the updates of {getattr(last, name)!r}"
                 faults.append(Violation(f"update.{name}", "ANOTHER_EVENT", told))
-        if new.at < last.at:
+        if microseconds(new.at) < microseconds(last.at):
             told = f"is {new.at.isoformat()}, before {last.at.isoformat()} of the last update; clocks run forwards"
             faults.append(Violation("update.at", "CLOCK_RUNS_BACKWARDS", told))
     allowed = FOLLOWS[last.step] if last else FIRST
@@ -201,5 +203,6 @@ def due(histories: Sequence[Sequence[Update]], now: datetime) -> tuple[Update, .
     fault = _time_violation("now", now)
     if fault:
         raise InvalidRequest((fault,))
-    waiting = [(one.until, one) for one in unfinished(histories) if one.until is not None and one.until <= now]
-    return tuple(one for _, one in sorted(waiting, key=lambda pair: (pair[0], pair[1].account_id, pair[1].event_id)))
+    waiting = [(microseconds(one.until), one) for one in unfinished(histories) if one.until is not None]
+    come = [(until_us, one) for until_us, one in waiting if until_us <= microseconds(now)]
+    return tuple(one for _, one in sorted(come, key=lambda pair: (pair[0], pair[1].account_id, pair[1].event_id)))

@@ -14,6 +14,7 @@ from server.conversion import MAX_REQUEST_BYTES
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.trading import UNARY as ANSWERS
 from solver import Budget, InvalidRequest
+from solver.trading import sessions
 from tests.server.serving import details_of, served
 from tests.server.trading_spoiled import BAD, BOOKS, MAKERS, decision, filling, windows
 from tests.server.trading_wire import SERVICE, UNARY, refused
@@ -86,6 +87,7 @@ def test_books_that_do_not_add_up(client: Client, spoil, field: str, reason: str
 
 def test_the_calendars_are_not_installed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "exchange_calendars", None)
+    sessions._calendar.cache_clear()
     request = decision()
     windows(request, ("12:34", "13:33"))  # none that is kept
     with pytest.raises(grpc.RpcError) as caught:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from solver import EngineUnavailable, InvalidRequest
+from solver.trading import sessions
 from solver.trading.clocks import instant_of, microseconds
 from solver.trading.sessions import (
     ALLIO_DYNAMIC_WINDOWS,
@@ -180,5 +181,13 @@ def test_nothing_heavy_is_loaded_before_a_calendar_is_asked_for() -> None:
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    sessions._calendar.cache_clear()
     with pytest.raises(EngineUnavailable, match=r"piewise\[day\]"):
         trading_days(Timetable((Window("only here"),)))
+
+
+def test_timetables_of_one_exchange_share_its_calendar() -> None:
+    sessions._calendar.cache_clear()
+    laid = [trading_days(Timetable((Window("w", time(11, minute)),), "XETR")) for minute in (1, 2, 3)]
+    assert sessions._calendar.cache_info().misses == 1
+    assert len({int(days.openings[0].start_us[0]) for days in laid}) == 3

@@ -163,3 +163,19 @@ def test_no_event_is_lost() -> None:
     assert due(histories, NOON + timedelta(minutes=61)) == (waiting[-1],)
     assert due(histories, NOON + timedelta(hours=2)) == (waiting[-1], delayed[-1])
     assert reasons(lambda: due(histories, datetime(2024, 3, 8))) == [("now", "TIME_WITHOUT_ZONE")]
+
+
+def test_the_hour_that_comes_twice() -> None:
+    first = datetime(2026, 11, 1, 1, 50, tzinfo=NEW_YORK)
+    second = datetime(2026, 11, 1, 1, 10, tzinfo=NEW_YORK, fold=1)  # 20 minutes later, on a clock that went back
+    waiting = update("me", "e", Step.WAITING, first, "deposit", second)
+    assert due([(waiting,)], first + timedelta(minutes=1)) == ()
+    assert due([(waiting,)], second) == (waiting,)
+    accepted = followed((), update("me", "e", Step.ACCEPTED, first, "deposit"))
+    assert len(followed(accepted, update("me", "e", Step.PLANNED, second, "deposit"))) == 2
+    assert reasons(lambda: update("me", "e", Step.WAITING, second, "deposit", first)) == [("until", "NOT_LATER")]
+    planned = followed((), update("me", "e", Step.ACCEPTED, second, "deposit"))
+    early = update("me", "e", Step.PLANNED, first, "deposit")
+    assert reasons(lambda: followed(planned, early)) == [("update.at", "CLOCK_RUNS_BACKWARDS")]
+    later = update("me", "l", Step.WAITING, first, "deposit", first + timedelta(minutes=5))
+    assert due([(waiting,), (later,)], second + timedelta(hours=1)) == (later, waiting)
