@@ -253,8 +253,8 @@ def _order_violations(orders: Sequence[AccountOrder]) -> Iterator[Violation]:
 def allocate_fills(block: BlockOrder, fills: Iterable[BlockFill]) -> tuple[Fill, ...]:
     """Share a block's fills out to its orders: exact sums, nobody over their order, every order at the average price.
 
-    Formula and proof: the module's docstring. Fills that are sent twice count once. For more fills of the same block
-    later, share them out on ``remaining``.
+    Formula and proof: the module's docstring. Fills that are sent twice count once. Later fills of the same block are
+    shared out on ``remaining``, without the earlier ones: together they would be another share, with another name.
 
     Raises
     ------

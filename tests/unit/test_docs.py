@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("COLUMNS.md", "DAY.md", "PROBLEM.md", "RULES.md", "TRADING.md")
+PAGES = ("COLUMNS.md", "DAY.md", "PROBLEM.md", "RULES.md", "TEXTS.md", "TRADING.md")
 BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n*^```\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -78,17 +78,16 @@ def test_every_rule_has_a_formula_and_a_plan(rule: str) -> None:
 
 
 def test_every_behaviour_of_the_published_texts_has_its_lines_and_a_test() -> None:
-    section = (DOCS / "TRADING.md").read_text().split("\n## What the published texts say\n")[1].split("\n## ")[0]
+    section = (DOCS / "TEXTS.md").read_text()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
-    tests = "\n".join(
-        (ROOT / "tests" / "unit" / f"test_{name}.py").read_text() for name in ("triggers", "sessions", "decisions")
-    )
+    files = ("triggers", "sessions", "decisions", "blocks", "fills", "updates")
+    tests = "\n".join((ROOT / "tests" / "unit" / f"test_{name}.py").read_text() for name in files)
     texts = set(re.findall(r"\b([A-Z])\s(?:allio|m1)-[\w-]+\.txt", section))
     assert texts == set("AHPRT")
     for behaviour, lines, test in rows[2:]:
         assert re.fullmatch(r"[AHPRT]:\d+(?:, [AHPRT]:\d+)*", lines), behaviour
         assert tests.count(f"def {test}(") == 1, test
-    assert len(rows) >= 25
+    assert len(rows) >= 36
 
 
 def test_sources_point_to_sections_that_exist() -> None:
