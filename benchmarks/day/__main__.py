@@ -60,7 +60,7 @@ def main(
         again = f"python -m benchmarks.day --seed {seed} --accounts {accounts} --days {days} --first {first:%Y-%m-%d}"
         console.print(f"{len(faults)} faults; to see them again: {again}", style="bold red")
         raise typer.Exit(1)
-    console.print("Reconciled: no cent and no share made or lost, every plan proved, no rule broken.")
+    console.print("Reconciled: no cent and no share made or lost, every plan certified, no rule broken.")
 
 
 def live(
@@ -114,7 +114,7 @@ FIGURES = (
     ("events now", "SELECT state, count(*) FROM events GROUP BY 1 ORDER BY 1"),
     ("updates:", "SELECT step, count(*) FROM updates GROUP BY 1 ORDER BY 1"),
     ("plans", "SELECT quality, count(*) FROM plans GROUP BY 1 ORDER BY 1"),
-    ("plans whose purchases were planned again", "SELECT '', count(*) FROM plans WHERE replans > 0"),
+    ("plans of purchases again,", "SELECT quality, count(*) FROM replans GROUP BY 1 ORDER BY 1"),
     ("orders to", "SELECT side, count(*) FROM orders GROUP BY 1 ORDER BY 1"),
     ("blocks", "SELECT fate, count(*) FROM blocks GROUP BY 1 ORDER BY 1"),
     ("events told of a delay", "SELECT '', count(DISTINCT event_id) FROM updates WHERE step = 'DELAYED'"),

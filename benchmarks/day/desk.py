@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from solver import Event, Infeasible, Plan, Portfolio, Rules, plan
 from solver.trading.accounts import Account, Asked, OneSide
@@ -19,7 +19,7 @@ from solver.trading.fills import apply_fills, at_prices, cancel_rests, replan_bu
 from solver.trading.sessions import Timetable
 from solver.trading.triggers import History, Policy, Trigger, check_triggers
 
-__all__ = ["Desk", "Here", "Planned"]
+__all__ = ["Desk", "Here", "Planned", "Proof"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,14 @@ class Planned:
     tracking_error: float
     lower_bound: float
     plan: object
+
+
+class Proof(NamedTuple):
+    """What is certified of one plan."""
+
+    quality: str
+    tracking_error: float
+    lower_bound: float
 
 
 class Desk(Protocol):
@@ -60,7 +68,7 @@ class Desk(Protocol):
 
     def replan(
         self, books: Books, prices: Mapping[str, int], events: Sequence[Event], plan_id: str, rules: Rules
-    ) -> tuple[Books, int] | Infeasible: ...
+    ) -> tuple[Books, tuple[Proof, ...]] | Infeasible: ...
 
 
 class Here:
@@ -109,7 +117,10 @@ class Here:
 
     def replan(
         self, books: Books, prices: Mapping[str, int], events: Sequence[Event], plan_id: str, rules: Rules
-    ) -> tuple[Books, int] | Infeasible:
-        """``replan_buys``, at the prices of now; how many plans it took."""
+    ) -> tuple[Books, tuple[Proof, ...]] | Infeasible:
+        """``replan_buys``, at the prices of now; and what is certified of each plan that it took."""
         found = replan_buys(at_prices(books, prices), events, plan_id, rules)
-        return found if isinstance(found, Infeasible) else (found.books, len(found.plans))
+        if isinstance(found, Infeasible):
+            return found
+        proofs = (one.certificate for one in found.plans)
+        return found.books, tuple(Proof(p.quality.value, p.tracking_error, p.lower_bound) for p in proofs)

@@ -209,7 +209,7 @@ class BrokerYears(RuleBasedStateMachine):
     @invariant()
     @precondition(lambda self: hasattr(self, "store"))
     def it_adds_up(self) -> None:
-        """No cent and no share made or lost, every plan proved, no rule broken."""
+        """No cent and no share made or lost, every plan certified, no rule broken."""
         faults = audit(self.store)
         if faults:
             raise AssertionError("; ".join(faults[:5]))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from benchmarks.day.asked import events_of, take_down
-from benchmarks.day.desk import Desk, Planned
+from benchmarks.day.desk import Desk, Planned, Proof
 from benchmarks.day.market import Report, Sent, report
 from benchmarks.day.store import BOOKS, PORTFOLIO, Store, instant, micros
 from benchmarks.day.world import Ask, price_micros
@@ -275,7 +275,7 @@ class Orders:
         waiting = books.open_orders(Side.BUY)
         if not waiting:
             return False
-        found: tuple[Books, int] | Infeasible | None = None
+        found: tuple[Books, tuple[Proof, ...]] | Infeasible | None = None
         if micros(now) < row["ends_us"]:
             prices = self.prices([s.security_id for s in books.opened.securities], now)
             events = [part for event in self._events(row["plan_id"]) for part in events_of(event)]
@@ -285,11 +285,14 @@ class Orders:
             self._write(row["plan_id"], self.desk.cancel(books, [order.order_id for order in waiting]))
             self._tell(row["plan_id"], Step.CANCELLED, now)
             return False
-        replanned, plans = found
+        replanned, proofs = found
         self._write(row["plan_id"], replanned)
-        if plans:
+        for number, proof in enumerate(proofs):
+            told = {"quality": proof.quality, "error": proof.tracking_error, "bound": proof.lower_bound}
+            self.store.insert("replans", plan_id=row["plan_id"], number=number, **told)
+        if proofs:
             self._tell(row["plan_id"], Step.PLANNED, now)
-        self.store.run("UPDATE plans SET stage = 'BUYING', replans = ? WHERE plan_id = ?", plans, row["plan_id"])
+        self.store.run("UPDATE plans SET stage = 'BUYING' WHERE plan_id = ?", row["plan_id"])
         self._list_orders(row["plan_id"], replanned.open_orders(Side.BUY))
         return True
 

@@ -41,8 +41,10 @@ CREATE TABLE updates (
   WITHOUT ROWID;
 CREATE TABLE plans (
   plan_id TEXT PRIMARY KEY, account_id TEXT, stage TEXT, books TEXT, events TEXT, ends_us INT, planned_us INT,
-  quality TEXT, error REAL, bound REAL, replans INT NOT NULL DEFAULT 0) WITHOUT ROWID;
+  quality TEXT, error REAL, bound REAL) WITHOUT ROWID;
 CREATE INDEX plans_stage ON plans (stage);
+CREATE TABLE replans (
+  plan_id TEXT, number INT, quality TEXT, error REAL, bound REAL, PRIMARY KEY (plan_id, number)) WITHOUT ROWID;
 CREATE TABLE orders (
   order_id TEXT PRIMARY KEY, plan_id TEXT, account_id TEXT, security_id TEXT, side TEXT, amount INT, quantity INT,
   by_quantity INT, step INT, block_id TEXT NOT NULL DEFAULT '') WITHOUT ROWID;

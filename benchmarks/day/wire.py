@@ -14,7 +14,7 @@ import grpc
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 
-from benchmarks.day.desk import Planned
+from benchmarks.day.desk import Planned, Proof
 from server.books_conversion import order_message, read_books, read_fills
 from server.client import Client
 from server.day_requests import block_fill_message, check_request, decide_request, filled_message, replan_request
@@ -79,8 +79,7 @@ class There:
             return Infeasible(found.infeasible.reason, tuple(found.infeasible.rules))
         sides = frozenset(OneSide(order.security_id, _side(order.side)) for order in found.plan.orders)
         proof = found.plan.certificate
-        quality = pb.Quality.Name(proof.quality).removeprefix("QUALITY_")
-        return Planned(sides, quality, proof.tracking_error, proof.lower_bound, found.plan)
+        return Planned(sides, *_proof(proof), found.plan)
 
     def open(self, account_id: str, plan_id: str, before: Portfolio, planned: Planned) -> Books:
         """``OpenBooks``."""
@@ -134,14 +133,15 @@ class There:
 
     def replan(
         self, books: Books, prices: Mapping[str, int], events: Sequence[Event], plan_id: str, rules: Rules
-    ) -> tuple[Books, int] | Infeasible:
+    ) -> tuple[Books, tuple[Proof, ...]] | Infeasible:
         """``ReplanBuys`` at the prices of now."""
         priced = self._apply(filled_message(books, prices=prices))
         with _refusals():
             found = self._day.replan_buys(replan_request(priced, events, plan_id, rules, pb.VIEW_ORDERS))
         if found.HasField("infeasible"):
             return Infeasible(found.infeasible.reason, tuple(found.infeasible.rules))
-        return _books(found.replanned.account.books), len(found.replanned.plans)
+        proofs = tuple(_proof(one.certificate) for one in found.replanned.plans)
+        return _books(found.replanned.account.books), proofs
 
 
 @contextmanager
@@ -176,6 +176,10 @@ def _books(message: pb.Books) -> Books:
     books = _read(lambda reader: read_books(reader, message, "books"))
     assert books is not None
     return books
+
+
+def _proof(one: pb.Certificate) -> Proof:
+    return Proof(pb.Quality.Name(one.quality).removeprefix("QUALITY_"), one.tracking_error, one.lower_bound)
 
 
 def _side(number: int) -> Side:

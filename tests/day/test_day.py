@@ -30,6 +30,7 @@ SPOILS = {
     "money moved": "UPDATE cash_moves SET amount = amount + 1 WHERE rowid = 1",
     "an order": "UPDATE orders SET amount = 1, quantity = 1 WHERE order_id = (SELECT min(order_id) FROM fills)",
     "a proof": "UPDATE plans SET quality = 'HEURISTIC' WHERE plan_id = (SELECT min(plan_id) FROM plans)",
+    "a proof of purchases planned again": "UPDATE replans SET quality = 'HEURISTIC'",
     "a bound": "UPDATE plans SET bound = error + 1 WHERE plan_id = (SELECT min(plan_id) FROM plans)",
     "an event": "UPDATE events SET state = 'DONE' WHERE state = 'WAITING'",
     "a forgotten event": "UPDATE events SET look_us = 0 WHERE state = 'WAITING'",
