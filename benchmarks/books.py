@@ -27,6 +27,7 @@ MILLION = 1_000_000
 TARGET_SECONDS_A_MILLION, TARGET_TIMES, TARGET_BYTES = 30.0, 3.0, 2 << 30
 SAMPLED = 10_000
 WATCHED_SECONDS = 0.2
+SHORT_AND_LONG = 5, 45  # how many times the loop is run to count its instructions
 COMMAND = [sys.executable, "-m", "server.cli"]
 
 
@@ -165,11 +166,14 @@ def _bandwidth() -> float:
 
 
 def _instructions(accounts: int) -> tuple[float, float] | None:
-    """Instructions and cycles an account, from two runs of different length; ``None`` where perf counts none."""
+    """Instructions and cycles an account, from two runs of different length; ``None`` where perf counts none.
+
+    The longer one is so long that starting Python, which is in both, is small beside what lies between them.
+    """
     if not shutil.which("perf"):
         return None
     counted = []
-    for times in (1, 3):
+    for times in SHORT_AND_LONG:
         told = [sys.executable, "-m", "benchmarks.books", "--loop", str(accounts), str(times)]
         found = subprocess.run(
             ["perf", "stat", "-x,", "-e", "instructions:u,cycles:u", *told], capture_output=True, text=True, check=False
@@ -179,7 +183,8 @@ def _instructions(accounts: int) -> tuple[float, float] | None:
         if found.returncode or len(figures) != 2:
             return None
         counted.append(figures)
-    a, b = ((counted[1][i] - counted[0][i]) / (2 * accounts) for i in range(2))
+    more = (SHORT_AND_LONG[1] - SHORT_AND_LONG[0]) * accounts
+    a, b = ((counted[1][i] - counted[0][i]) / more for i in range(2))
     return a, b
 
 
