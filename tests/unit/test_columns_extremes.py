@@ -13,8 +13,12 @@ from solver import Engine
 from solver.bulk import Planned, plan_columns, recheck
 from solver.columns import Accounts, EventKind, Plans
 from solver.engines.kernel import loop
-from solver.engines.kernel.memory import WORK
-from solver.portfolio import MAX_SLICES
+from solver.engines.kernel.counts import fits
+from solver.engines.kernel.memory import WORK, new_work
+from solver.engines.kernel.posing import pose
+from solver.engines.kernel.rows import new_sheet
+from solver.engines.kernel.tree import load
+from solver.portfolio import MAX_DEPTH, MAX_SLICES
 from tests.unit.test_columns import accounts
 
 
@@ -89,21 +93,34 @@ def test_large_trades_are_proved_to_the_checker(columns: Accounts) -> None:
 
 
 def test_a_plan_does_not_depend_on_what_its_thread_planned_before() -> None:
-    """Also of a tree that is deep for its rows, and of one with many pies beside each other."""
+    """Also of a tree that is deep for its rows."""
     chain = [-1, *range(12), *range(11, -1, -1)]
     values = [0] * 12 + [100 + row % 3 for row in range(13)]
     deep = of_tree(chain, values, 60, (EventKind.DEPOSIT, 150, 0))
-    wide = [-1, *(one for pie in range(130) for one in (0, 1 + 4 * pie, 1 + 4 * pie, 1 + 4 * pie))]
-    held = [0, *([0, 5_000, 5_000, 5_001] * 70)]
-    many = of_tree(wide, held, 2_501, (EventKind.DEPOSIT, 26_260, 0))
     flat = of_tree([-1, *[0] * 2_000], [0, *[100] * 2_000], 1, (EventKind.DEPOSIT, 150, 0))
-    first = in_a_thread_of_its_own([deep])
-    assert first[0].quality.tolist() == [1]  # taken, though it is small
-    first += in_a_thread_of_its_own([many])
-    again = in_a_thread_of_its_own([flat, deep, many])[1:]
-    for one, other in zip(first, again, strict=True):
-        for name in Plans._fields:
-            assert getattr(one, name).tolist() == getattr(other, name).tolist(), name
+    first = in_a_thread_of_its_own([deep])[0]
+    assert first.quality.tolist() == [1]  # taken, though it is small
+    again = in_a_thread_of_its_own([flat, deep])[1]
+    for name in Plans._fields:
+        assert getattr(first, name).tolist() == getattr(again, name).tolist(), name
+
+
+def test_whether_leaves_are_counted_does_not_depend_on_the_memory_there_is() -> None:
+    wide = [-1, *(one for pie in range(130) for one in (0, 1 + 4 * pie, 1 + 4 * pie, 1 + 4 * pie))]
+    many = of_tree(wide, [0, *([0, 5_000, 5_000, 5_001] * 130)], 2_501, (EventKind.DEPOSIT, 26_260, 0))
+    few = of_tree(*binary_of_100(), 60, (EventKind.DEPOSIT, 150, 0))
+    for columns, counted in ((many, False), (few, True)):
+        for rows in (len(wide), 4 * len(wide)):
+            work, sheet = new_work(rows, MAX_DEPTH, 16, 16), new_sheet(rows)
+            assert pose(columns, 0, sheet)
+            assert load(sheet.head[0], sheet.rows, work.tree)
+            assert fits(work) is counted, rows
+
+
+def binary_of_100() -> tuple[list[int], list[int]]:
+    """Three levels of halves, every holding worth 100."""
+    parent, holdings = binary(3)
+    return parent, [100 * (row in holdings) for row in range(len(parent))]
 
 
 def test_a_tree_that_is_too_large_costs_its_own_row_and_no_memory() -> None:
