@@ -187,13 +187,13 @@ def _against(plans: Plans, account: int, problem: Problem, exact: bool, trades: 
         return f"retired slices keep {found.retired_excess}, not {plans.retired_excess[account]}"
     if int(plans.cash_left[account]) != found.cash_left:
         return f"{found.cash_left} is left, not {plans.cash_left[account]}"
-    if abs(error - found.tracking_error) > SAME * max(1.0, error):
+    if not abs(error - found.tracking_error) <= SAME * max(1.0, found.tracking_error):  # no number is not equal either
         return f"J is {found.tracking_error}, not {error}"
     if QUALITIES[int(plans.quality[account])] != "OPTIMAL":
         return ""
     if not found.optimal:
         return f"J {found.tracking_error} is not proved: the evidence gives {found.lower_bound}"
-    if bound - found.lower_bound > allowed_gap(found.rounding_slack, error):
+    if not bound - found.lower_bound <= allowed_gap(found.rounding_slack, error):
         return f"the evidence gives a bound of {found.lower_bound}, not {bound}"
     return ""
 
@@ -210,6 +210,6 @@ def _branches(plans: Plans, account: int) -> list[Branch]:
         row, least, most = cut
         paths.setdefault(branch, []).append((row, least, most))
     return [
-        Branch(tuple(paths.get(branch, ())), {pie: np.array(sorted(found)) for pie, found in by_pie.items()})
+        Branch(tuple(paths.get(branch, ())), {pie: np.array(found) for pie, found in by_pie.items()})
         for branch, by_pie in sorted(prices.items())
     ]

@@ -23,6 +23,7 @@ from solver.domains import Limits
 from solver.enumeration import TooMany, enumerated
 from solver.errors import InternalError
 from solver.ideal import Mode
+from solver.lagrangian import Terms
 from solver.modes import retired
 from solver.problem import Ints, Problem
 from solver.retired import least_excess
@@ -308,7 +309,23 @@ def _bound(problem: Problem, branch: Branch, error: float) -> float:
             return enumerated(problem, tree.low, tree.high, branch.counted, error).bound
         except TooMany:
             pass
-    return tree.evaluate(branch.multipliers, branch.prices)
+    bound = tree.evaluate(branch.multipliers, branch.prices)
+    if error - bound <= allowed_gap(0.0, error) or problem.nets:
+        return bound
+    return max(bound, _from_the_ideal(tree, branch))
+
+
+def _from_the_ideal(tree: TreeBound, branch: Branch) -> float:
+    """The best bound by terms at what is listed first, second, … of every pie; −inf where the lists differ in length.
+
+    ``TreeBound`` sums from 0: of large trades that leave little, or all but a cent's worth, rounding leaves it nothing.
+    """
+    lists, found = branch.multipliers, -np.inf
+    if len({len(listed) for listed in lists.values()}) == 1:
+        for at in zip(*(listed.tolist() for listed in lists.values()), strict=True):
+            terms = Terms(tree.problem, tree.low, tree.high, dict(zip(lists, at, strict=True)))
+            found = max(found, terms.least - terms.rounding)
+    return found
 
 
 def covers(problem: Problem, paths: Sequence[tuple[Cut, ...]]) -> bool:

@@ -11,7 +11,8 @@ account, money is in minor units, and all arrays of rows, and of accounts, are e
     WITHDRAWAL          amount > 0
     REBALANCE           of the pie ``event_row``, 0 the whole account, with everything inside it
     REBALANCE_SHALLOW   of that pie's own slices
-    LIQUIDATION         of the slice ``event_row``: its target becomes 0, it is sold, and its pie keeps the proceeds
+    LIQUIDATION         of the slice ``event_row``: its target becomes 0, it is sold, and its pie keeps the proceeds;
+                        slices of that pie whose target was 0 before go with it, as in any change of a pie's targets
 
 That is what a tree of numbers can say. Rules of single securities, several events at once and new slices are for
 ``plan``. Whole columns that make no sense are refused; an account that makes none costs only its own row.
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 
 from solver.errors import InvalidRequest, Violation
 from solver.events import ChangedPie, Deposit, Event, Reach, Rebalance, TargetChange, TargetSlice, Withdrawal
-from solver.portfolio import Holding, Pie, Portfolio, Slice
+from solver.portfolio import MAX_SLICES, Holding, Pie, Portfolio, Slice
 from solver.rules import Engine, Rules
 from solver.tree import flatten
 
@@ -235,6 +236,9 @@ def _tree_faults(parent: Sequence[int]) -> Iterator[Violation]:
     """The first row that does not stand where a tree laid out depth first has it."""
     if len(parent) < 2:
         yield Violation("parent", "EMPTY_PIE", f"has {len(parent)} rows; give the root and at least one slice")
+        return
+    if len(parent) > MAX_SLICES + 1:  # before anything is made of them
+        yield Violation("parent", "TOO_MANY_SLICES", f"has {len(parent)} rows; at most {MAX_SLICES + 1} are supported")
         return
     if parent[0] != -1:
         yield Violation("parent[0]", "NOT_A_ROOT", f"is {parent[0]}; row 0 is the root, in no pie: -1")

@@ -16,7 +16,7 @@ from solver.engines.kernel.cents import exact
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.counts import add_prices, fits, least_bound, prepare, update
 from solver.engines.kernel.curves import relax, tighten
-from solver.engines.kernel.memory import BOUNDS, ENTRIES, OPEN, WORK, Node, Nodes, Work
+from solver.engines.kernel.memory import BOUNDS, ENTRIES, MOST_WORK, OPEN, WORK, Node, Nodes, Work
 from solver.engines.kernel.prices import price_bound
 from solver.engines.kernel.refining import refine
 from solver.engines.kernel.tree import BUYS, FREE, INTERVAL, RESTS, SELLS
@@ -38,10 +38,13 @@ def explore(work: Work, easy_branches: int, most_branches: int, most_work: int) 
     """
     work.figures[0] = np.inf
     work.counts[BOUNDS] = work.counts[WORK] = 0
+    work.counts[MOST_WORK] = most_work
     if _rounded(work):
         return True
     if easy_branches and _explored(work, min(easy_branches, most_branches), most_work, False):
         return True
+    if work.counts[WORK] > most_work:  # none is left to count with
+        return False
     return _explored(work, most_branches, most_work, fits(work))
 
 
@@ -194,7 +197,7 @@ def _count(work: Work, branch: int) -> None:
         work.counts[BOUNDS] += 1
         bound, k = least_bound(work)
         here.bound = max(here.bound, bound)
-        if k < 0 or _closes(work, bound):
+        if k < 0 or _closes(work, bound) or work.counts[WORK] > work.counts[MOST_WORK]:
             break
         if work.figures[0] < np.inf and bound - before <= STALLS * (work.figures[0] - before):
             break

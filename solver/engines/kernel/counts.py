@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from solver.engines.kernel.compiled import compiled
-from solver.engines.kernel.memory import POOL, WORK, Node, Work
+from solver.engines.kernel.memory import POOL, ROOM, WORK, Node, Work
 from solver.engines.kernel.prices import cost, nearest, range_of, trading, within
 from solver.engines.kernel.sorting import sort_ranks
 from solver.engines.kernel.tree import FREE
@@ -30,8 +30,9 @@ MOST_JOINS = 1_000_000  # sums of two counts in one pie: about a millisecond a p
 
 @compiled
 def fits(work: Work) -> bool:
-    """Lay the tables out; false where they are too large for the memory there is."""
+    """Lay the tables out; false where they are too large for the memory that such a tree has."""
     tree, at = work.tree, 0
+    room = ROOM * tree[0].nodes  # whatever larger tree there is memory for: equal accounts are searched alike
     for i in range(tree[0].pies - 1, -1, -1):
         p = tree[i].pie
         leaves, nested, joins = 0, 0, 0
@@ -44,7 +45,7 @@ def fits(work: Work) -> bool:
                 leaves += 1
         tree[p].leaves, tree[p].at = leaves, at
         at += leaves + 1
-        if at > len(work.span) or nested * (leaves + 1) > len(work.taken) or joins > MOST_JOINS:
+        if at > len(work.span) or nested * (leaves + 1) > room or joins > MOST_JOINS:
             return False
     return True
 

@@ -20,7 +20,7 @@ from solver.engines.kernel.posing import pose
 from solver.engines.kernel.rows import Sheet, new_sheet
 from solver.engines.kernel.tree import BUYS, SELLS, Rows, load
 from solver.engines.kernel.twins import in_listed_order
-from solver.portfolio import MAX_DEPTH
+from solver.portfolio import MAX_DEPTH, MAX_SLICES
 
 __all__ = ["plan_all", "prepare", "prepared"]
 
@@ -31,7 +31,6 @@ EVIDENCE = ("evidence_branch", "evidence_row", "multiplier")
 CUTS = ("cut_branch", "cut_row", "cut_least", "cut_most")
 ROOM_AN_ACCOUNT = 16  # multipliers, at first; more are made where that is not enough
 ROOM = 1 << 12
-DEPTH = 4  # levels that there is memory for at first
 _local = threading.local()
 
 
@@ -61,7 +60,7 @@ def plan_all(accounts: Accounts, most_work: int = MAX_WORK) -> Plans:
     plans = no_plans(count, rows, ROOM_AN_ACCOUNT * count + ROOM)
     if not count:
         return _without_room(plans)
-    work, sheet = _memory(int(np.diff(accounts.start).max()))
+    work, sheet = _memory(min(int(np.diff(accounts.start).max()), MAX_SLICES + 1))  # larger trees are not taken
     done = 0
     while True:
         done = _plan_from(accounts, done, most_work, work, sheet, plans)
@@ -73,9 +72,8 @@ def plan_all(accounts: Accounts, most_work: int = MAX_WORK) -> Plans:
 def _memory(rows: int) -> tuple[Work, Sheet]:
     """This thread's memory, for accounts of up to ``rows`` rows."""
     if rows > getattr(_local, "rows", 0):
-        depth = DEPTH if rows <= 64 else MAX_DEPTH
         _local.rows = max(rows, 64)
-        _local.memory = new_work(_local.rows, depth, MAX_BRANCHES, MAX_LOG), new_sheet(_local.rows)
+        _local.memory = new_work(_local.rows, MAX_DEPTH, MAX_BRANCHES, MAX_LOG), new_sheet(_local.rows)
     memory: tuple[Work, Sheet] = _local.memory
     return memory
 
@@ -102,8 +100,7 @@ def _plan_from(accounts: Accounts, first: int, most_work: int, work: Work, sheet
     for account in range(first, len(accounts.event)):
         entries, cuts = plans.evidence_start[account], plans.cut_start[account]
         head = sheet.head[0]
-        posed = pose(accounts, account, sheet) and _fits(head.rows, sheet.rows, len(work.point))
-        if posed and load(head, sheet.rows, work.tree):
+        if pose(accounts, account, sheet) and load(head, sheet.rows, work.tree):
             proved = explore(work, EASY, MAX_BRANCHES, most_work)
             if work.figures[0] < np.inf and work.counts[ENTRIES] < len(work.log):
                 _mark_split(work)
@@ -116,15 +113,6 @@ def _plan_from(accounts: Accounts, first: int, most_work: int, work: Work, sheet
                     entries, cuts = plans.evidence_start[account], plans.cut_start[account]
         plans.evidence_start[account + 1], plans.cut_start[account + 1] = entries, cuts
     return len(accounts.event)
-
-
-@compiled
-def _fits(count: int, rows: Rows, points: int) -> bool:
-    """Whether there is memory for the account's levels."""
-    level = 0
-    for r in range(count):
-        level = max(level, rows[r].level)
-    return bool(8 * (count + 1) * level + 16 <= points)
 
 
 @compiled

@@ -12,9 +12,22 @@ import numpy as np
 
 from solver.problem import Floats, Ints
 
-__all__ = ["BOUNDS", "ENTRIES", "OPEN", "POOL", "WORK", "Node", "Nodes", "Records", "Work", "new_work"]
+__all__ = [
+    "BOUNDS",
+    "ENTRIES",
+    "MOST_WORK",
+    "OPEN",
+    "POOL",
+    "ROOM",
+    "WORK",
+    "Node",
+    "Nodes",
+    "Records",
+    "Work",
+    "new_work",
+]
 
-OPEN, ENTRIES, BOUNDS, WORK = 1, 2, 3, 4  # places in ``counts``; 0 is the number of branches
+OPEN, ENTRIES, BOUNDS, WORK, MOST_WORK = 1, 2, 3, 4, 5  # places in ``counts``; 0 is the number of branches
 POOL = 24  # prices kept for one pie
 ROOM = 64  # nested pies of one pie whose leaves are counted apart, in leaves of the whole tree
 
@@ -57,8 +70,8 @@ class Work(NamedTuple):
 
     ``span``, ``sums``, ``flows`` are tables by pie and number of trading leaves, ``pool`` the prices by pie, ``rank``,
     ``row``, ``taken`` the row being made; ``branch`` and ``log`` the search's branches and evidence. ``figures``: J of
-    the best plan, the least bound; ``counts``: branches, open ones, log entries, bounds computed, and the work done so
-    far, about one a slice looked at.
+    the best plan, the least bound; ``counts``: branches, open ones, log entries, bounds computed, the work done so
+    far, about one a slice looked at, and the most that may be done.
     """
 
     tree: Nodes
@@ -100,5 +113,5 @@ def new_work(rows: int, depth: int, branches: int, log: int) -> Work:
         branch=records(BRANCH, branches),
         log=records(LOG, log),
         figures=np.zeros(2),
-        counts=np.zeros(5, dtype=np.int64),
+        counts=np.zeros(6, dtype=np.int64),
     )

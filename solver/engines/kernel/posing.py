@@ -91,13 +91,18 @@ def _raised(rows: Rows, count: int, short: int, m: int) -> int:
 
 @compiled
 def _liquidate(rows: Rows, at: int) -> bool:
-    """Sell all of the slice ``at`` into its pie, whose value counts the proceeds. False where nothing is sold."""
+    """Sell all of the slice ``at`` into its pie, whose value counts the proceeds.
+
+    False where nothing is sold, or more than that: what the pie held at target 0 before goes with it.
+    """
     proceeds = rows[at].value
     if at == 0 or proceeds == 0:
         return False
     pie = rows[at].parent
     rest, c = 0, pie + 1
     while c < rows[pie].stop:
+        if c != at and rows[c].weight == 0 and rows[c].value > 0:
+            return False
         rest += rows[c].weight if c != at else 0
         c = rows[c].stop
     if rest == 0:
