@@ -149,3 +149,14 @@ def test_a_search_ends_soon_after_its_work_is_done() -> None:
     plans = loop.plan_all(columns, most)
     assert plans.quality.tolist() == [2]
     assert most < loop._local.memory[0].counts[WORK] < 2 * most
+
+
+def test_a_branch_that_closes_has_evidence_of_its_own() -> None:
+    """Closed by what bounded the branch above it, it would have none that anybody could recompute."""
+    parent, values = [-1, 0, 0, 0, 0, 4, 4, 4, 4, 0], [0, 0, 0, 1, 0, 1, 0, 3, 1, 4]
+    columns = of_tree(parent, values, 4, (EventKind.REBALANCE, 0, 0))
+    columns = columns._replace(target_weight=np.array([0, 1, 1, 1, 1, 0, 1, 1, 0, 1]))
+    planned = plan_columns(columns)
+    assert not len(planned.by_itself)
+    assert planned.plans.tracking_error[0] == pytest.approx(10.5)
+    assert recheck(columns, planned.plans, 0) == ""

@@ -104,7 +104,7 @@ def _explored(work: Work, most_branches: int, most_work: int, counting: bool) ->
     """One search from its first branch on; the best plan is kept from the one before."""
     tree, branches, counts = work.tree, work.branch, work.counts
     counts[0] = counts[OPEN] = counts[ENTRIES] = 0
-    _branch(work, -1, -1, RESTS, 0.0, counting)
+    _branch(work, -1, -1, RESTS, counting)
     while counts[OPEN] > 0:
         branch = branches[0].open
         bound, leaf = branches[branch].bound, branches[branch].split
@@ -115,10 +115,10 @@ def _explored(work: Work, most_branches: int, most_work: int, counting: bool) ->
             return False
         _pop(work)
         if tree[leaf].buy_low <= tree[leaf].buy_high:
-            _branch(work, branch, leaf, BUYS, bound, counting)
+            _branch(work, branch, leaf, BUYS, counting)
         if tree[leaf].sell_low <= tree[leaf].sell_high:
-            _branch(work, branch, leaf, SELLS, bound, counting)
-        _branch(work, branch, leaf, RESTS, bound, counting)
+            _branch(work, branch, leaf, SELLS, counting)
+        _branch(work, branch, leaf, RESTS, counting)
     work.figures[1] = work.figures[0]
     return True
 
@@ -138,12 +138,15 @@ def _closes(work: Work, bound: float) -> bool:
 
 
 @compiled
-def _branch(work: Work, parent: int, leaf: int, side: int, bound: float, counting: bool) -> None:
-    """Make a branch, bound it, and keep it open where that does not close it."""
+def _branch(work: Work, parent: int, leaf: int, side: int, counting: bool) -> None:
+    """Make a branch, bound it, and keep it open where that does not close it.
+
+    The bound of the branch above holds here, too, but the evidence has only what was found here.
+    """
     branch = work.counts[0]
     here = work.branch[branch]
     work.counts[0] += 1
-    here.parent, here.leaf, here.side, here.bound, here.split = parent, leaf, side, bound, -1
+    here.parent, here.leaf, here.side, here.bound, here.split = parent, leaf, side, 0.0, -1
     _restore(work, branch)
     _bound(work, branch, counting)
     if here.split >= 0 and not _closes(work, here.bound):
