@@ -10,7 +10,7 @@ PEERS_STAMP := $(VENV)/peers-$(PINS)
 PROTO := piewise/v1/allocation.proto
 
 .PHONY: demo test serve check lint types stubs buf generate bench bench-full bench-rules bench-columns agree mutate day \
-  day-lives clean
+  day-lives years clean
 
 demo: $(RUN_STAMP)  ## every stated result of the seeds, and a realistic account, through a server
 	@$(BIN)/piewise demo
@@ -60,6 +60,9 @@ day: $(TEST_STAMP)  ## a broker's day over gRPC, its books in SQLite, reconciled
 
 day-lives: $(TEST_STAMP)  ## a broker's years as a state machine with faults (ARGS="--account-years 100000 --seed 1")
 	@$(BIN)/python -m benchmarks.day.lives $(ARGS)
+
+years: $(TEST_STAMP)  ## the optimum beside greedy, month by month from 1990 to 2022, into benchmarks/YEARS.md: some minutes
+	@$(BIN)/python -m benchmarks.years --write benchmarks
 
 mutate: $(TEST_STAMP)  ## flip comparisons and signs, and see that a test notices
 	@$(BIN)/python -m tests.mutate

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import engines, judging, run
+from benchmarks import engines, judging, run, savers, years
 from benchmarks.engines import CONTENDERS, OURS, Answer, Contender, Trial, attempt, pose, runs_here
 from benchmarks.instances import Case, suite
 from benchmarks.peers import placed
 from benchmarks.plots import PICTURES
+from benchmarks.savers import SETTINGS, STRATEGIES, Setting
 from server.requests import plan_request
-from solver import Engine, Quality
+from solver import BASELINES, Deposit, Engine, Holding, Pie, Portfolio, Quality, Slice, Withdrawal
 
 CASE = Case((5,), False, True, "deposit 5%", "binding")
 ROWS = {one.name: one for one in CONTENDERS}
@@ -131,3 +132,69 @@ def test_floats_become_orders_as_a_broker_takes_them() -> None:
 def test_an_engine_has_one_row() -> None:
     """Whatever can be asked for is measured."""
     assert {engine.value for engine in Engine} <= set(ROWS)
+
+
+def test_the_years_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    years.main(quick=True, write=tmp_path)
+    written, printed = (tmp_path / "YEARS.md").read_text(), capsys.readouterr().out
+    rows = [line for line in written.splitlines() if line.startswith(("| flat", "| nested"))]
+    assert len(rows) == len(SETTINGS) * len(STRATEGIES)
+    assert "OPTIMUM: 384 of 384 plans are proved OPTIMAL, 0 break a rule, 0 have no plan" in written
+    for baseline in BASELINES:
+        assert f"{baseline.value}, distance: " in written
+        assert baseline.value in printed
+    assert (tmp_path / "years.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("engine", STRATEGIES)
+def test_books_over_years_keep_all_money(nested: bool, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where prices stand still, an account is worth what was paid in less what was paid out."""
+    prices = savers.month_end_prices()
+    still = dict.fromkeys(prices, next(iter(prices.values())))
+    monkeypatch.setattr(savers, "month_end_prices", lambda: still)
+    one, months, worth = savers.account(3), 30, 0
+    assert any(month < months for month, _ in one.withdrawn)
+    lived = savers.lived(Setting(nested, 25_00, True), one, engine, months)
+    for month, record in enumerate(lived):
+        for event in one.events(month, True):
+            worth += event.amount if isinstance(event, Deposit) else 0
+            worth -= event.amount - record.short if isinstance(event, Withdrawal) else 0
+        assert record.value == worth
+        assert 0 <= record.cash <= worth
+    assert sum(record.orders for record in lived) > 12
+    assert max(record.traded for record in lived) >= one.monthly
+
+
+def test_flat_and_nested_accounts_have_the_same_targets() -> None:
+    for number in range(4):
+        one = savers.account(number)
+        flat, nested = one.opened(False).root, one.opened(True).root
+        assert [s.target_weight for s in flat.slices] == [
+            pie.target_weight * leaf.target_weight
+            for pie in nested.slices
+            if isinstance(pie.content, Pie)
+            for leaf in pie.content.slices
+        ]
+        assert len({s.slice_id for s in flat.slices}) == 20
+
+
+def test_holdings_move_with_prices_in_whole_cents() -> None:
+    pie = Pie((Slice("a", 1, Holding("A", 101)), Slice("p", 1, Pie((Slice("b", 1, Holding("B", 1_000)),)))))
+    moved = savers.moved(pie, {"A": 1.0, "B": 0.003}, {"A": 1.5, "B": 0.002})
+    assert [leaf.content.value for leaf in moved.slices if isinstance(leaf.content, Holding)] == [152]  # 151.5
+    assert isinstance(inner := moved.slices[1].content, Pie)
+    assert inner.slices[0].content == Holding("B", 667)
+
+
+def test_distance_is_what_lies_elsewhere() -> None:
+    nested = Pie((Slice("b", 1, Holding("B", 200)), Slice("c", 3, Holding("C", 200))))
+    book = Portfolio(Pie((Slice("a", 60, Holding("A", 500)), Slice("p", 40, nested))), cash=100)
+    assert savers.measured(book) == (1_000, 100, pytest.approx(0.2))  # A and C lack 100 each
+
+
+def test_a_month_says_which_baselines_are_as_good() -> None:
+    found = savers.lived(Setting(False, 25_00, True), savers.account(1), Engine.AUTO, 12)
+    good = dict(zip(BASELINES, zip(*(month.good for month in found), strict=True), strict=True))
+    assert not any(good[Engine.GREEDY_TOGETHER])
+    assert sum(good[Engine.GREEDY_REFILL]) >= 10

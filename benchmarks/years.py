@@ -1,0 +1,267 @@
+"""``make years``: the optimum beside the baselines over years (``savers.py``), into YEARS.md and years.png."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks import savers
+from benchmarks.savers import SETTINGS, STRATEGIES, Lives, Month, Setting, account, lived
+from benchmarks.tables import Table, figure, percentile, share
+from server.examples import month_end_prices
+from solver import Engine
+from solver.rules import BASELINES
+
+__all__ = ["live", "main", "summaries", "tables"]
+
+ACCOUNTS = 4
+QUICK = (2, 24)  # accounts, months
+NAMES = {engine: "OPTIMUM" if engine is Engine.AUTO else engine.value for engine in STRATEGIES}
+PICTURE = "years.png"
+EQUAL_POINTS = 0.05  # medians of distance that are called the same, percentage points
+OFTEN = 0.95  # the share of months from which a baseline is called as good
+COLOURS = dict(zip(STRATEGIES, ("#333333", "#4c72b0", "#c44e52", "#dd8452"), strict=True))
+DASHES = dict(zip(STRATEGIES, ("-", ":", "-.", "--"), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One strategy in one setting over all accounts and months; shares as fractions, J in cents, ``short`` in cents.
+
+    Orders are a month's, ``turnover`` is what was traded in a year over the mean value; ``good`` is the share of months
+    in which a baseline's plan for the optimum's books was as good, NaN of the optimum.
+    """
+
+    distance: tuple[float, float]  # median, 95th percentile
+    error: tuple[float, float]
+    orders: float
+    turnover: float
+    idle: float
+    short: int
+    broken: int
+    unplanned: int
+    unproved: int
+    good: float
+
+
+Summaries = dict[tuple[Setting, Engine], Summary]
+
+
+def summary(found: Sequence[tuple[Month, ...]], good: Sequence[bool]) -> Summary:
+    """The lives of all accounts by one strategy in one setting."""
+    months = [month for life in found for month in life]
+    errors = [month.error for month in months if month.planned]
+    distances = [month.distance for month in months]
+    turnovers = [12 * sum(m.traded for m in life) / max(1, sum(m.value for m in life)) for life in found]
+    return Summary(
+        distance=(percentile(distances, 50), percentile(distances, 95)),
+        error=(percentile(errors, 50), percentile(errors, 95)),
+        orders=sum(month.orders for month in months) / len(months),
+        turnover=sum(turnovers) / len(turnovers),
+        idle=sum(month.cash / max(1, month.value) for month in months) / len(months),
+        short=sum(month.short for month in months),
+        broken=sum(bool(month.broken) for month in months),
+        unplanned=sum(not month.planned for month in months),
+        unproved=sum(not month.proved for month in months),
+        good=sum(good) / len(good) if good else float("nan"),
+    )
+
+
+def summaries(lives: Lives) -> Summaries:
+    """Every strategy in every setting."""
+    found = {}
+    for (setting, engine), of_accounts in lives.items():
+        good: list[bool] = []
+        if engine in BASELINES:
+            ours = (month for life in lives[setting, Engine.AUTO] for month in life)
+            good = [month.good[BASELINES.index(engine)] for month in ours if month.planned]
+        found[setting, engine] = summary(of_accounts, good)
+    return found
+
+
+COLUMNS = ("account, minimum", "strategy", "distance %", "p95", "J", "p95", "orders", "turnover %", "idle cash %")
+COUNTED = ("short $", "rules broken", "no plan", "as good")
+
+
+def tables(found: Summaries) -> Iterator[Table]:
+    """Without rebalances, and with them."""
+    note = (
+        "Medians and 95th percentiles (p95) over all months of all accounts. Distance: the share of the account, cash "
+        "included, that lies elsewhere than its targets say after the month's orders. J: the tracking error of the "
+        "month's events above their ideal's, in cents. Orders: a month. Turnover: bought and sold in a year over the "
+        "mean value. Idle cash: its mean share. Short: paid out less than a withdrawal asked for. Rules broken, no "
+        "plan: months. As good: the share of months in which its plan for the optimum's own books and events is as "
+        "good as the optimum's, but for rounding."
+    )
+    for rebalanced, title in ((False, "Without rebalances"), (True, "With a deep rebalance every December")):
+        rows = tuple(_row(key, one) for key, one in found.items() if key[0].rebalanced == rebalanced)
+        yield Table(title, note if not rebalanced else "As above.", COLUMNS + COUNTED, rows)
+
+
+def _row(key: tuple[Setting, Engine], one: Summary) -> tuple[str, ...]:
+    setting, engine = key
+    percents = (*one.distance, *(e / 100 for e in one.error), one.orders / 100, one.turnover, one.idle, one.short / 1e4)
+    counts = (str(one.broken), str(one.unplanned), _percent(one.good))
+    return (setting.name, NAMES[engine], *(figure(100 * value) for value in percents), *counts)
+
+
+def _percent(fraction: float) -> str:
+    return "–" if fraction != fraction else share(round(1e6 * fraction), 10**6)
+
+
+def live(numbers: Sequence[int], months: int | None, jobs: int, progress: Progress) -> Lives:
+    """Every account's life in every setting by every strategy, ``jobs`` at once."""
+    tasks = [(setting, engine, n, months) for setting in SETTINGS for engine in STRATEGIES for n in numbers]
+    lives: Lives = {}
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        done: Iterable[tuple[Month, ...]] = map(_task, tasks) if jobs == 1 else pool.map(_task, tasks)
+        for task, life in zip(tasks, progress.track(done, len(tasks), description="years"), strict=True):
+            lives.setdefault(task[:2], []).append(life)
+    return lives
+
+
+def _task(task: tuple[Setting, Engine, int, int | None]) -> tuple[Month, ...]:
+    setting, engine, number, months = task
+    return lived(setting, account(number), engine, months)
+
+
+def findings(lives: Lives, found: Summaries) -> Iterator[str]:
+    """What the figures say, also where greedy is as good."""
+    months = [month for setting in SETTINGS for life in lives[setting, Engine.AUTO] for month in life]
+    proved = sum(month.proved for month in months)
+    yield f"OPTIMUM: {proved:,} of {len(months):,} plans are proved OPTIMAL, {_faults(months)}."
+    for baseline in BASELINES:
+        yield _nearness(found, baseline)
+        yield _as_good(found, baseline)
+        own = [month for setting in SETTINGS for life in lives[setting, baseline] for month in life]
+        yield f"{NAMES[baseline]}, on its own books: {_means(found, baseline)}; {_faults(own)}."
+
+
+def _nearness(found: Summaries, baseline: Engine) -> str:
+    gaps = {s: 100 * (found[s, baseline].distance[0] - found[s, Engine.AUTO].distance[0]) for s in SETTINGS}
+    same = [s for s, gap in gaps.items() if abs(gap) <= EQUAL_POINTS]
+    nearer = [s for s, gap in gaps.items() if gap < -EQUAL_POINTS]
+    most, least = max(gaps, key=gaps.__getitem__), min(gaps, key=gaps.__getitem__)
+    return (
+        f"{NAMES[baseline]}, distance: its median is within {EQUAL_POINTS} points of the optimum's in {len(same)} of "
+        f"{len(gaps)} settings, lower in {len(nearer)}, higher in {len(gaps) - len(same) - len(nearer)}; from "
+        f"{gaps[least]:+.2f} points ({least.title}) to {gaps[most]:+.2f} ({most.title})."
+    )
+
+
+def _as_good(found: Summaries, baseline: Engine) -> str:
+    good = {s: found[s, baseline].good for s in SETTINGS}
+    most, least = max(good, key=good.__getitem__), min(good, key=good.__getitem__)
+    often = [s.title for s in SETTINGS if good[s] >= OFTEN]
+    return (
+        f"{NAMES[baseline]}, month by month on the optimum's books: as good in {_percent(good[least])} ({least.title}) "
+        f"to {_percent(good[most])} ({most.title}) of months; in {100 * OFTEN:.0f}% or more with "
+        f"{'; '.join(often) if often else 'no setting'}."
+    )
+
+
+def _means(found: Summaries, baseline: Engine) -> str:
+    """Cash, orders and turnover beside the optimum's, means over the settings."""
+    measures: dict[str, Callable[[Summary], float]] = {
+        "idle cash, %,": lambda one: 100 * one.idle,
+        "orders a month": lambda one: one.orders,
+        "turnover, % a year,": lambda one: 100 * one.turnover,
+    }
+    parts = []
+    for name, measure in measures.items():
+        theirs, ours = (sum(measure(found[s, e]) for s in SETTINGS) / len(SETTINGS) for e in (baseline, Engine.AUTO))
+        parts.append(f"{name} {figure(theirs)} (optimum {figure(ours)})")
+    return ", ".join(parts)
+
+
+def _faults(months: Sequence[Month]) -> str:
+    """Rules broken and money that is missing."""
+    kinds = sorted({rule.split(":")[0] for month in months for rule in month.broken})
+    broken, without = sum(bool(month.broken) for month in months), sum(not month.planned for month in months)
+    short = [month.short for month in months if month.short]
+    told = f"{broken:,} break a rule" + (f" ({', '.join(kinds)})" if kinds else "")
+    return f"{told}, {without} have no plan, {len(short)} withdrawals are paid short by ${sum(short) / 100:,.2f} in all"
+
+
+def _head(lives: Lives) -> str:
+    """How much was lived, and how."""
+    accounts, months = (len(of) for of in (lives[SETTINGS[0], Engine.AUTO], lives[SETTINGS[0], Engine.AUTO][0]))
+    dates = list(month_end_prices())
+    count = accounts * months * len(lives)
+    return (
+        f"`make years`: {accounts} accounts × {months} months ({dates[0]} to {dates[months - 1]}) × {len(SETTINGS)} "
+        f"settings × {len(STRATEGIES)} strategies, {count:,} plans on their own books.\n\n```\n{savers.__doc__}```\n"
+    )
+
+
+def _figure(lives: Lives) -> Figure:
+    """Means of every year: distance at both minimums, and idle cash at the larger one."""
+    drawn = Figure(figsize=(13, 9), layout="constrained")
+    grid = drawn.subplots(3, 4, sharex=True, sharey="row")
+    rows: tuple[tuple[int, str, Callable[[Month], float]], ...] = (
+        (1_00, "from targets, %", lambda month: 100 * month.distance),
+        (25_00, "from targets, %", lambda month: 100 * month.distance),
+        (25_00, "idle cash, %", lambda month: 100 * month.cash / max(1, month.value)),
+    )
+    for panels, (minimum, label, measured) in zip(grid, rows, strict=True):
+        columns = [setting for setting in SETTINGS if setting.min_trade == minimum]
+        for panel, setting in zip(panels, columns, strict=True):
+            for engine in STRATEGIES:
+                _line(panel, lives[setting, engine], measured, engine)
+            panel.set_title(setting.title, fontsize="medium")
+            panel.grid(linewidth=0.3)
+        panels[0].set_ylabel(label)
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower center", ncols=len(STRATEGIES), frameon=False)
+    return drawn
+
+
+def _line(panel: Axes, found: Sequence[tuple[Month, ...]], measured: Callable[[Month], float], engine: Engine) -> None:
+    """One strategy in one setting: the mean over the accounts and the months of every year."""
+    starts = range(0, len(found[0]), 12)
+    first = int(next(iter(month_end_prices()))[:4])
+    means = []
+    for start in starts:
+        year = [measured(month) for life in found for month in life[start : start + 12]]
+        means.append(sum(year) / len(year))
+    years = [first + start // 12 for start in starts]
+    panel.plot(years, means, DASHES[engine], color=COLOURS[engine], label=NAMES[engine], linewidth=1.4)
+
+
+def main(
+    quick: Annotated[bool, typer.Option(help="Two accounts and 24 months, to see that everything runs.")] = False,
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = ACCOUNTS,
+    jobs: Annotated[int, typer.Option(min=1, help="How many processes.")] = os.cpu_count() or 1,
+    write: Annotated[
+        Path | None, typer.Option(help="Keep table, findings and plot here.", exists=True, file_okay=False)
+    ] = None,
+) -> None:
+    """Live the years, print the tables and what is found in them."""
+    number, months = QUICK if quick else (accounts, None)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        lives = live(range(number), months, 1 if quick else jobs, progress)
+    console, found = Console(width=180), summaries(lives)
+    head, told = _head(lives), "\n".join(f"- {line}" for line in findings(lives, found))
+    written = list(tables(found))
+    for table in written:
+        table.show(console)
+    console.print(head, told, sep="\n")
+    if write:
+        _figure(lives).savefig(write / PICTURE, dpi=110)
+        parts = [f"# Exact against greedy over years\n\n{head}\n{told}\n\n![{PICTURE}]({PICTURE})\n"]
+        (write / "YEARS.md").write_text("\n".join([*parts, *(table.markdown() for table in written)]))
+
+
+if __name__ == "__main__":
+    typer.run(main)
