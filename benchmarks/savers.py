@@ -38,7 +38,19 @@ from solver import (
 from solver.rules import BASELINES
 from solver.tree import flatten
 
-__all__ = ["SETTINGS", "STRATEGIES", "Account", "Lives", "Month", "Setting", "account", "lived", "measured", "moved"]
+__all__ = [
+    "MINIMUMS",
+    "SETTINGS",
+    "STRATEGIES",
+    "Account",
+    "Lives",
+    "Month",
+    "Setting",
+    "account",
+    "lived",
+    "measured",
+    "moved",
+]
 
 STRATEGIES = (Engine.AUTO, *BASELINES)
 MONTHLY = (60_00, 130_00, 310_00, 740_00)  # cents, of one account after the other
@@ -47,6 +59,7 @@ RAISE_PERCENT = 3  # a year
 WITHDRAWN_EVERY = 36  # months, a year after the beginning at the earliest
 WITHDRAWN = (2, 9)  # deposits
 PIES, IN_PIE, STEP_PERCENT = 4, 5, 5
+MINIMUMS = (1_00, 25_00)  # cents
 WHOLE = 100 * 100  # the sum of a flat account's targets
 
 
@@ -66,14 +79,23 @@ class Setting:
     @property
     def title(self) -> str:
         """By itself, as over a picture."""
-        return f"{self.name}, {'a deep rebalance a year' if self.rebalanced else 'no rebalances'}"
+        return f"{self.name}, {self._rebalances}"
+
+    @property
+    def kind(self) -> str:
+        """Without the minimum."""
+        return f"{'nested' if self.nested else 'flat'}, {self._rebalances}"
+
+    @property
+    def _rebalances(self) -> str:
+        return "a deep rebalance a year" if self.rebalanced else "no rebalances"
 
 
 SETTINGS = tuple(
     Setting(nested, minimum, rebalanced)
     for rebalanced in (False, True)
     for nested in (False, True)
-    for minimum in (1_00, 25_00)
+    for minimum in MINIMUMS
 )
 
 

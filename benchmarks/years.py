@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import savers
-from benchmarks.savers import SETTINGS, STRATEGIES, Lives, Month, Setting, account, lived
+from benchmarks.savers import MINIMUMS, SETTINGS, STRATEGIES, Lives, Month, Setting, account, lived
 from benchmarks.tables import Table, figure, percentile, share
 from server.examples import month_end_prices
 from solver import Engine
@@ -30,6 +30,7 @@ QUICK = (2, 24)  # accounts, months
 NAMES = {engine: "OPTIMUM" if engine is Engine.AUTO else engine.value for engine in STRATEGIES}
 PICTURE = "years.png"
 EQUAL_POINTS = 0.05  # medians of distance that are called the same, percentage points
+EARLY = 60  # months, in which deposits are large beside the account
 OFTEN = 0.95  # the share of months from which a baseline is called as good
 COLOURS = dict(zip(STRATEGIES, ("#333333", "#4c72b0", "#c44e52", "#dd8452"), strict=True))
 DASHES = dict(zip(STRATEGIES, ("-", ":", "-.", "--"), strict=True))
@@ -44,6 +45,7 @@ class Summary:
     """
 
     distance: tuple[float, float]  # median, 95th percentile
+    early: float  # median of the first years
     error: tuple[float, float]
     orders: float
     turnover: float
@@ -66,6 +68,7 @@ def summary(found: Sequence[tuple[Month, ...]], good: Sequence[bool]) -> Summary
     turnovers = [12 * sum(m.traded for m in life) / max(1, sum(m.value for m in life)) for life in found]
     return Summary(
         distance=(percentile(distances, 50), percentile(distances, 95)),
+        early=percentile([month.distance for life in found for month in life[:EARLY]], 50),
         error=(percentile(errors, 50), percentile(errors, 95)),
         orders=sum(month.orders for month in months) / len(months),
         turnover=sum(turnovers) / len(turnovers),
@@ -90,7 +93,18 @@ def summaries(lives: Lives) -> Summaries:
     return found
 
 
-COLUMNS = ("account, minimum", "strategy", "distance %", "p95", "J", "p95", "orders", "turnover %", "idle cash %")
+COLUMNS = (
+    "account, minimum",
+    "strategy",
+    "distance %",
+    "p95",
+    "first years",
+    "J",
+    "p95",
+    "orders",
+    "turnover %",
+    "idle cash %",
+)
 COUNTED = ("short $", "rules broken", "no plan", "as good")
 
 
@@ -98,11 +112,11 @@ def tables(found: Summaries) -> Iterator[Table]:
     """Without rebalances, and with them."""
     note = (
         "Medians and 95th percentiles (p95) over all months of all accounts. Distance: the share of the account, cash "
-        "included, that lies elsewhere than its targets say after the month's orders. J: the tracking error of the "
-        "month's events above their ideal's, in cents. Orders: a month. Turnover: bought and sold in a year over the "
-        "mean value. Idle cash: its mean share. Short: paid out less than a withdrawal asked for. Rules broken, no "
-        "plan: months. As good: the share of months in which its plan for the optimum's own books and events is as "
-        "good as the optimum's, but for rounding."
+        "included, that lies elsewhere than its targets say after the month's orders; first years: its median in the "
+        "first five. J: the tracking error of the month's events above their ideal's, in cents. Orders: a month. "
+        "Turnover: bought and sold in a year over the mean value. Idle cash: its mean share. Short: paid out less than "
+        "a withdrawal asked for. Rules broken, no plan: months. As good: the share of months in which its plan for the "
+        "optimum's own books and events is as good as the optimum's, but for rounding."
     )
     for rebalanced, title in ((False, "Without rebalances"), (True, "With a deep rebalance every December")):
         rows = tuple(_row(key, one) for key, one in found.items() if key[0].rebalanced == rebalanced)
@@ -111,7 +125,15 @@ def tables(found: Summaries) -> Iterator[Table]:
 
 def _row(key: tuple[Setting, Engine], one: Summary) -> tuple[str, ...]:
     setting, engine = key
-    percents = (*one.distance, *(e / 100 for e in one.error), one.orders / 100, one.turnover, one.idle, one.short / 1e4)
+    percents = (
+        *one.distance,
+        one.early,
+        *(e / 100 for e in one.error),
+        one.orders / 100,
+        one.turnover,
+        one.idle,
+        one.short / 1e4,
+    )
     counts = (str(one.broken), str(one.unplanned), _percent(one.good))
     return (setting.name, NAMES[engine], *(figure(100 * value) for value in percents), *counts)
 
@@ -153,10 +175,12 @@ def _nearness(found: Summaries, baseline: Engine) -> str:
     same = [s for s, gap in gaps.items() if abs(gap) <= EQUAL_POINTS]
     nearer = [s for s, gap in gaps.items() if gap < -EQUAL_POINTS]
     most, least = max(gaps, key=gaps.__getitem__), min(gaps, key=gaps.__getitem__)
+    early = [100 * (found[s, baseline].early - found[s, Engine.AUTO].early) for s in SETTINGS]
     return (
         f"{NAMES[baseline]}, distance: its median is within {EQUAL_POINTS} points of the optimum's in {len(same)} of "
         f"{len(gaps)} settings, lower in {len(nearer)}, higher in {len(gaps) - len(same) - len(nearer)}; from "
-        f"{gaps[least]:+.2f} points ({least.title}) to {gaps[most]:+.2f} ({most.title})."
+        f"{gaps[least]:+.2f} points ({least.title}) to {gaps[most]:+.2f} ({most.title}). In the first "
+        f"five years: from {min(early):+.2f} to {max(early):+.2f} points."
     )
 
 
@@ -206,37 +230,62 @@ def _head(lives: Lives) -> str:
 
 
 def _figure(lives: Lives) -> Figure:
-    """Means of every year: distance at both minimums, and idle cash at the larger one."""
-    drawn = Figure(figsize=(13, 9), layout="constrained")
+    """Means of every year: distance, how far the baselines' is above the optimum's, idle cash; a column a kind."""
+    drawn = Figure(figsize=(13, 9.5), layout="constrained")
     grid = drawn.subplots(3, 4, sharex=True, sharey="row")
-    rows: tuple[tuple[int, str, Callable[[Month], float]], ...] = (
-        (1_00, "from targets, %", lambda month: 100 * month.distance),
-        (25_00, "from targets, %", lambda month: 100 * month.distance),
-        (25_00, "idle cash, %", lambda month: 100 * month.cash / max(1, month.value)),
-    )
-    for panels, (minimum, label, measured) in zip(grid, rows, strict=True):
-        columns = [setting for setting in SETTINGS if setting.min_trade == minimum]
-        for panel, setting in zip(panels, columns, strict=True):
-            for engine in STRATEGIES:
-                _line(panel, lives[setting, engine], measured, engine)
-            panel.set_title(setting.title, fontsize="medium")
+    for column, setting in enumerate(s for s in SETTINGS if s.min_trade == max(MINIMUMS)):
+        upper, middle, lower = (row[column] for row in grid)
+        upper.set_title(setting.kind, fontsize="medium")
+        for engine in STRATEGIES:
+            _line(upper, engine, _yearly(lives[setting, engine], _distance))
+            _line(lower, engine, _yearly(lives[setting, engine], _idle))
+            for minimum in MINIMUMS if engine in BASELINES else ():
+                same = replace(setting, min_trade=minimum)
+                pairs = zip(*(_yearly(lives[same, e], _distance) for e in (engine, Engine.AUTO)), strict=True)
+                _line(middle, engine, [theirs - ours for theirs, ours in pairs], minimum < max(MINIMUMS))
+        middle.axhline(0.0, color=COLOURS[Engine.AUTO], linewidth=0.8)
+        middle.set_yscale("symlog", linthresh=0.1)
+        lower.set_yscale("symlog", linthresh=0.01)
+        lower.set_ylim(bottom=0.0)
+        for panel in (middle, lower):
+            panel.yaxis.set_major_formatter("{x:g}")
+        for panel in (upper, middle, lower):
             panel.grid(linewidth=0.3)
-        panels[0].set_ylabel(label)
+    large, small = (rf"\${minimum // 100}" for minimum in sorted(MINIMUMS, reverse=True))
+    for row, label in zip(
+        grid,
+        (
+            f"distance from targets, %; {large} minimum",
+            f"distance above the optimum's, points;\n{large} minimum, faint: {small}",
+            f"idle cash, % of the account; {large} minimum",
+        ),
+        strict=True,
+    ):
+        row[0].set_ylabel(label)
     handles, labels = grid[0][0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside lower center", ncols=len(STRATEGIES), frameon=False)
     return drawn
 
 
-def _line(panel: Axes, found: Sequence[tuple[Month, ...]], measured: Callable[[Month], float], engine: Engine) -> None:
-    """One strategy in one setting: the mean over the accounts and the months of every year."""
+def _distance(month: Month) -> float:
+    return 100 * month.distance
+
+
+def _idle(month: Month) -> float:
+    return 100 * month.cash / max(1, month.value)
+
+
+def _yearly(found: Sequence[tuple[Month, ...]], measured: Callable[[Month], float]) -> list[float]:
+    """Means over the accounts and the months of every year."""
     starts = range(0, len(found[0]), 12)
+    years = ([measured(month) for life in found for month in life[start : start + 12]] for start in starts)
+    return [sum(year) / len(year) for year in years]
+
+
+def _line(panel: Axes, engine: Engine, means: Sequence[float], faint: bool = False) -> None:
     first = int(next(iter(month_end_prices()))[:4])
-    means = []
-    for start in starts:
-        year = [measured(month) for life in found for month in life[start : start + 12]]
-        means.append(sum(year) / len(year))
-    years = [first + start // 12 for start in starts]
-    panel.plot(years, means, DASHES[engine], color=COLOURS[engine], label=NAMES[engine], linewidth=1.4)
+    style = {"linewidth": 0.9, "alpha": 0.45} if faint else {"linewidth": 1.5, "label": NAMES[engine]}
+    panel.plot(range(first, first + len(means)), means, DASHES[engine], color=COLOURS[engine], **style)
 
 
 def main(
