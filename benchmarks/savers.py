@@ -2,8 +2,8 @@
 
     account      20 stocks of real prices, flat or the same targets leaf by leaf in four pies of five; every account has
                  targets of its own, multiples of 5 % in each pie
-    money        a first deposit of ten months', then one a month, raised by 3 % every January; once in three years a
-                 withdrawal of two to nine deposits, in a month that pays nothing in
+    money        $60, $130, $310 or $740 a month, raised by 3 % every January, and ten times that to begin with; once in
+                 three years a withdrawal of two to nine deposits, in a month that pays nothing in
     rebalance    none, or a deep one every December, planned together with that month's deposit or withdrawal
     books        every strategy keeps its own: what its orders made of them, cash too, is what it plans next month
 

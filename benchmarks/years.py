@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -30,9 +31,9 @@ QUICK = (2, 24)  # accounts, months
 NAMES = {engine: "OPTIMUM" if engine is Engine.AUTO else engine.value for engine in STRATEGIES}
 PICTURE = "years.png"
 READING = (
-    "The optimum is that of each month by itself, and of J, which counts squared distances beside the targets: it is no "
-    "policy for years. So the books of a baseline may come to lie nearer by another measure, or later; where they do, it "
-    "is said below. Only plans for the same books and events (as good) compare what the optimum is the optimum of."
+    "The optimum is that of each month by itself, and of J, which counts squared distances beside the targets: it is "
+    "no policy for years. So the books of a baseline may come to lie nearer by another measure, or later; where they "
+    "do, it is said below. Only plans for the same books and events (as good) compare what the optimum is best at."
 )
 EQUAL_POINTS = 0.05  # medians of distance that are called the same, percentage points
 ROUNDING = 1.0  # cents of J
@@ -62,12 +63,13 @@ class Summary:
     unplanned: int
     unproved: int
     good: float
+    early_good: float
 
 
 Summaries = dict[tuple[Setting, Engine], Summary]
 
 
-def summary(found: Sequence[tuple[Month, ...]], good: Sequence[bool]) -> Summary:
+def summary(found: Sequence[tuple[Month, ...]], good: Sequence[Sequence[bool]]) -> Summary:
     """The lives of all accounts by one strategy in one setting."""
     months = [month for life in found for month in life]
     errors = [month.error for month in months if month.planned]
@@ -86,18 +88,23 @@ def summary(found: Sequence[tuple[Month, ...]], good: Sequence[bool]) -> Summary
         broken=sum(bool(month.broken) for month in months),
         unplanned=sum(not month.planned for month in months),
         unproved=sum(not month.proved for month in months),
-        good=sum(good) / len(good) if good else float("nan"),
+        good=_mean([one for life in good for one in life]),
+        early_good=_mean([one for life in good for one in life[:EARLY]]),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")
 
 
 def summaries(lives: Lives) -> Summaries:
     """Every strategy in every setting."""
     found = {}
     for (setting, engine), of_accounts in lives.items():
-        good: list[bool] = []
+        good: list[list[bool]] = []
         if engine in BASELINES:
-            ours = (month for life in lives[setting, Engine.AUTO] for month in life)
-            good = [month.good[BASELINES.index(engine)] for month in ours if month.planned]
+            which, ours = BASELINES.index(engine), lives[setting, Engine.AUTO]
+            good = [[month.good[which] for month in life if month.planned] for life in ours]
         found[setting, engine] = summary(of_accounts, good)
     return found
 
@@ -190,8 +197,8 @@ def _placed(lives: Lives) -> str:
         )
         parts.append(f"at ${minimum // 100} in {always} of months ({early} of the first five years')")
     return (
-        f"The ideal can be placed as it is (J at most {ROUNDING:g} cent) {' and '.join(parts)}: there a rule that places "
-        "it is as good."
+        f"The ideal can be placed as it is (J at most {ROUNDING:g} cent) {' and '.join(parts)}: there a rule "
+        "that places it is as good."
     )
 
 
@@ -217,10 +224,12 @@ def _nearness(found: Summaries, baseline: Engine) -> str:
 def _as_good(found: Summaries, baseline: Engine) -> str:
     good = {s: found[s, baseline].good for s in SETTINGS}
     most, least = max(good, key=good.__getitem__), min(good, key=good.__getitem__)
+    early = [found[s, baseline].early_good for s in SETTINGS]
     often = [s.title for s in SETTINGS if good[s] >= OFTEN]
     return (
         f"{NAMES[baseline]}, month by month on the optimum's books: as good in {_percent(good[least])} ({least.title}) "
-        f"to {_percent(good[most])} ({most.title}) of months; in {100 * OFTEN:.0f}% or more with "
+        f"to {_percent(good[most])} ({most.title}) of months, in the first five years in "
+        f"{_percent(min(early))} to {_percent(max(early))}; in {100 * OFTEN:.0f}% of months or more with "
         f"{'; '.join(often) if often else 'no setting'}."
     )
 
@@ -263,7 +272,7 @@ def _head(lives: Lives) -> str:
     return (
         f"`make years`: {accounts} accounts × {months} months ({dates[0]} to {dates[months - 1]}) × {len(SETTINGS)} "
         f"settings × {len(STRATEGIES)} strategies, {count:,} plans on their own books.\n\n"
-        f"```\n{savers.__doc__}```\n\n{READING}\n"
+        f"```\n{savers.__doc__}```\n\n{fill(READING, 120)}\n"
     )
 
 
@@ -339,7 +348,8 @@ def main(
     with Progress(console=Console(stderr=True), transient=True) as progress:
         lives = live(range(number), months, 1 if quick else jobs, progress)
     console, found = Console(width=180), summaries(lives)
-    head, told = _head(lives), "\n".join(f"- {line}" for line in findings(lives, found))
+    head = _head(lives)
+    told = "\n".join(fill(f"- {line}", 120, subsequent_indent="  ") for line in findings(lives, found))
     written = list(tables(found))
     for table in written:
         table.show(console)

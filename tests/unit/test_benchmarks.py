@@ -204,7 +204,7 @@ def test_a_life_in_figures() -> None:
     """Two months of one account: shares are of the account, a year's turnover is over the mean value."""
     first = savers.Month(1_000, 100, 0.2, 4.0, 3, 900, 0, ("BELOW_MINIMUM:a",), True, False)
     second = savers.Month(3_000, 0, 0.4, float("nan"), 0, 100, 50, (), False, False)
-    found = years.summary([(first, second)], [True, False, False, True])
+    found = years.summary([(first, second)], [[True, False, False, True]])
     assert found.distance == pytest.approx((0.3, 0.39))
     assert found.error == (4.0, 4.0)
     assert (found.orders, found.turnover, found.idle, found.good) == (1.5, 12 * 1_000 / 4_000, 0.05, 0.5)
