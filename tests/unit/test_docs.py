@@ -80,7 +80,7 @@ def test_every_rule_has_a_formula_and_a_plan(rule: str) -> None:
 def test_every_behaviour_of_the_published_texts_has_its_lines_and_a_test() -> None:
     section = (DOCS / "TEXTS.md").read_text()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
-    files = ("triggers", "sessions", "decisions", "blocks", "fills", "updates")
+    files = ("triggers", "sessions", "decisions", "blocks", "fills", "replans", "updates")
     tests = "\n".join((ROOT / "tests" / "unit" / f"test_{name}.py").read_text() for name in files)
     texts = set(re.findall(r"\b([A-Z])\s(?:allio|m1)-[\w-]+\.txt", section))
     assert texts == set("AHPRT")
