@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ from server.examples import EXAMPLES, example
 from server.files import EXIT_CODES as EXIT_CODES_OF_FILES
 from server.files import EXIT_CODES_OF_VERIFY, batch_command, verify_command, write_book
 from server.generated.piewise.v1 import allocation_pb2 as pb
+from server.main import compiling
 from server.main import serve as serve_forever
 from server.plots import PlotUnavailable, plot_comparison
 from server.status import status_of
@@ -144,6 +146,10 @@ def serve_command(
         asyncio.run(serve_forever(address, shadow))
     except OSError as error:
         _fail(UNREACHABLE, str(error))
+    if compiling():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(PLANNED)
 
 
 @app.command("demo")

@@ -26,13 +26,14 @@ from server.trading import TRADING_NAME, TradingService
 from solver import Budget, Deposit, Engine, Rules, available
 from solver.columns import accounts_from
 
-__all__ = ["create_server", "serve"]
+__all__ = ["compiling", "create_server", "serve"]
 
 QUEUE_PER_WORKER = 16
 GRACE_SECONDS = 10.0  # longer than the longest default solve
 KERNEL_SECONDS = 5.0  # to read the compiled kernel from disk; where it has to be compiled first, nobody waits for it
 READ_BYTES = 4 * MAX_REQUEST_BYTES  # read, so that too large a request is refused by an error that says what is right
 
+WARM_UP = "warm-up"
 NAMES = (SERVICE_NAME, TRADING_NAME)
 
 log = structlog.get_logger()
@@ -72,9 +73,14 @@ async def create_server(
     return server, port
 
 
+def compiling() -> bool:
+    """Whether the kernel is still being compiled. LLVM aborts a process whose interpreter is taken down under it."""
+    return any(thread.name == WARM_UP for thread in threading.enumerate())
+
+
 def _warm_up() -> None:
     """One solve with a binding minimum, so that no caller waits for the first use of anything."""
-    kernel = threading.Thread(target=_warm_kernel, name="warm-up", daemon=True)
+    kernel = threading.Thread(target=_warm_kernel, name=WARM_UP, daemon=True)
     kernel.start()
     _answer_once(pb.ENGINE_AUTO)
     kernel.join(KERNEL_SECONDS)
@@ -104,14 +110,13 @@ async def serve(address: str, share: float = 0.0) -> None:
     """
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     checks = health.aio.HealthServicer()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with Shadow(share) as shadow:
         server, port = await create_server(address, checks=checks, shadow=shadow)
         host = address.rsplit(":", 1)[0]
         print(f"listening on {host}:{port}", flush=True)
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
         await stop.wait()
         await checks.enter_graceful_shutdown()
         await server.stop(GRACE_SECONDS)

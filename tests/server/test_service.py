@@ -7,6 +7,8 @@ import contextlib
 import signal
 import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -307,6 +309,26 @@ def test_drains() -> None:
         response = pb.PlanResponse.FromString(under_way.result(20))
         assert response.WhichOneof("outcome")
         assert process.wait(15) == 0
+
+
+COMPILING = """
+import atexit, sys, threading
+from server import cli, main
+main.KERNEL_SECONDS, main._warm_kernel = 0.05, lambda: threading.Event().wait(60)
+atexit.register(print, "the interpreter was taken down")
+sys.argv = ["piewise", "serve", "--address", "127.0.0.1:0"]
+cli.app()
+"""
+
+
+def test_ends_in_good_order_while_the_kernel_compiles() -> None:
+    """LLVM aborts where the interpreter is taken down under it; and a signal counts from the first line on."""
+    with subprocess.Popen([sys.executable, "-c", COMPILING], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on ")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert process.stdout.read() == ""
 
 
 def test_where_it_can_not_listen() -> None:
