@@ -207,8 +207,8 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequenc
     bound = lower_bound(held, branches, error)
     least = excess == 0 or excess <= least_excess(problem)
     gap = allowed_gap(found.rounding_slack, error)
-    if error - bound > gap and no_cent_improves(held, trades):
-        bound = error
+    if error - bound > gap:
+        bound = error if no_cent_improves(held, trades) else lower_bound(held, branches, error, closely=True)
     optimal = stage_exact and least and error - bound <= gap
     return replace(found, lower_bound=min(bound, error), optimal=optimal)
 
@@ -284,10 +284,11 @@ def tracking_error(problem: Problem, flows: Sequence[int]) -> float:
     return math.fsum(terms)
 
 
-def lower_bound(problem: Problem, branches: Sequence[Branch], error: float) -> float:
+def lower_bound(problem: Problem, branches: Sequence[Branch], error: float, closely: bool = False) -> float:
     """The least bound of all branches, at least 0 (J ≥ 0 always holds); 0 where they do not cover every case.
 
     Bounds that are found by counting sums look for plans of less than ``error`` only, and are no more than that.
+    ``closely`` also bounds each branch from the ideal, which takes about as long again.
     """
     if not branches or not covers(problem, [branch.path for branch in branches]):
         return 0.0
@@ -298,7 +299,8 @@ def lower_bound(problem: Problem, branches: Sequence[Branch], error: float) -> f
             return 0.0
         if set(branch.multipliers) != set(problem.pies) or not all(len(m) for m in branch.multipliers.values()):
             return 0.0
-        bounds.append(_bound(problem, branch, error))
+        bound = _bound(problem, branch, error)
+        bounds.append(max(bound, _from_the_ideal(problem, branch)) if closely else bound)
     return max(0.0, min(bounds))
 
 
@@ -309,21 +311,18 @@ def _bound(problem: Problem, branch: Branch, error: float) -> float:
             return enumerated(problem, tree.low, tree.high, branch.counted, error).bound
         except TooMany:
             pass
-    bound = tree.evaluate(branch.multipliers, branch.prices)
-    if error - bound <= allowed_gap(0.0, error) or problem.nets:
-        return bound
-    return max(bound, _from_the_ideal(tree, branch))
+    return tree.evaluate(branch.multipliers, branch.prices)
 
 
-def _from_the_ideal(tree: TreeBound, branch: Branch) -> float:
+def _from_the_ideal(problem: Problem, branch: Branch) -> float:
     """The best bound by terms at what is listed first, second, … of every pie; −inf where the lists differ in length.
 
     ``TreeBound`` sums from 0: of large trades that leave little, or all but a cent's worth, rounding leaves it nothing.
     """
-    lists, found = branch.multipliers, -np.inf
-    if len({len(listed) for listed in lists.values()}) == 1:
+    lists, tree, found = branch.multipliers, TreeBound(problem, branch.path), -math.inf
+    if not (tree.empty or problem.nets) and len({len(listed) for listed in lists.values()}) == 1:
         for at in zip(*(listed.tolist() for listed in lists.values()), strict=True):
-            terms = Terms(tree.problem, tree.low, tree.high, dict(zip(lists, at, strict=True)))
+            terms = Terms(problem, tree.low, tree.high, dict(zip(lists, at, strict=True)))
             found = max(found, terms.least - terms.rounding)
     return found
 
