@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 ROOT = Path(__file__).parents[1]
 MODULES = ("problem", "building", "netting", "cents", "certificate", "retired")
 TESTED_BY = {"building": "problem"}  # where a module's own tests have another name
-SECONDS_OWN, SECONDS_OTHER = 30, 300  # a flipped loop may never end: a mutant that takes so long is noticed too
+SECONDS = 1_200  # for all tests without any mutant
+LONGER = 3  # a flipped loop may never end: a mutant whose tests take so many times as long is noticed too
 FLIPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {  # an order is flipped at its edge, and the other way round
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.USub: (ast.UAdd,),
     ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE),
@@ -78,8 +80,8 @@ def _put(spot: Any, position: int, operator: ast.AST) -> None:
 class Copy:
     """A copy of the project in which one worker tries its mutants, and those that were stopped there for their time."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, limit: float = SECONDS) -> None:
+        self.folder, self.limit = folder, limit
         self.endless: list[Mutant] = []
 
     @classmethod
@@ -89,16 +91,18 @@ class Copy:
         copy = cls(folder)
         for module in MODULES:  # written as mutants are: what they fail by is the flip alone
             copy._path(module).write_text(ast.unparse(ast.parse(copy._path(module).read_text())))
-        if not copy._passes(copy._tests(), 4 * SECONDS_OTHER, compiling=True):
+        began = time.monotonic()
+        if not copy._passes(copy._tests(), SECONDS, compiling=True):
             sys.exit("the tests fail without any mutant: CI=true python -m pytest tests/unit tests/property")
         for module in MODULES:  # one that changes within a second must not be read from what was compiled before
             for compiled in (folder / "solver" / "__pycache__").glob(f"{module}.*.pyc"):
                 compiled.unlink()
+        copy.limit = LONGER * (time.monotonic() - began)
         return copy
 
     def another(self, folder: Path) -> Copy:
         """A second copy like this one, for another worker."""
-        return Copy(shutil.copytree(self.folder, folder))
+        return Copy(shutil.copytree(self.folder, folder), self.limit)
 
     def survives(self, mutant: Mutant) -> bool:
         """Whether every test passes with the mutant in place of its module."""
@@ -108,7 +112,7 @@ class Copy:
         own = [f"tests/unit/test_{TESTED_BY.get(mutant.module, mutant.module)}.py"]
         others = [test for test in self._tests() if test not in own]
         try:
-            return self._passes(own, SECONDS_OWN) and self._passes(others, SECONDS_OTHER)
+            return self._passes(own, self.limit / 10) and self._passes(others, self.limit)
         except subprocess.TimeoutExpired:
             self.endless.append(mutant)
             return False
@@ -178,6 +182,8 @@ def main() -> None:
         work += found[:: -(-len(found) // wanted.limit) if wanted.limit else 1]
     console = Console(highlight=False, soft_wrap=True)
     survivors, endless = run(work, wanted.workers, console)
+    for mutant in endless:
+        console.print(f"stopped: {mutant}", markup=False)
     console.print(f"{len(work)} mutants, {len(survivors)} survivors, {len(endless)} stopped for their time")
     sys.exit(bool(survivors))
 
