@@ -13,7 +13,7 @@ from server.books_conversion import write_books, write_fill
 from server.day_columns import packed
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import event_message, portfolio_message
-from server.trading_writing import timestamp
+from server.trading_writing import timestamp, write_update
 from solver import Events, Portfolio, Rules
 from solver.events import listed
 from solver.trading.accounts import Account, Asked
@@ -22,6 +22,7 @@ from solver.trading.blocks import BlockFill, Fill
 from solver.trading.books import Books
 from solver.trading.sessions import Timetable
 from solver.trading.triggers import CashEvents, Daily, Drift, EveryDays, History, Policy
+from solver.trading.updates import Step, Update
 
 __all__ = [
     "account_message",
@@ -30,6 +31,7 @@ __all__ = [
     "check_request",
     "decide_request",
     "filled_message",
+    "next_update",
     "policy_message",
     "read_blocks",
     "replan_request",
@@ -184,6 +186,36 @@ def replan_request(
     if stated.deposit_threshold is not None:
         message.rules.deposit_threshold = stated.deposit_threshold
     message.options.view = view  # type: ignore[assignment]  # an enum is an int
+    return message
+
+
+def next_update(
+    last: Update | None,
+    account_id: str,
+    event_id: str,
+    step: Step,
+    at: datetime,
+    subject: str,
+    until: datetime | None = None,
+    reasons: Sequence[str] = (),
+    because: str = "",
+    time_zone: str = "UTC",
+) -> pb.NextUpdate:
+    """One update for ``FollowUpdates``; ``until`` is told on the clock of ``time_zone``."""
+    message = pb.NextUpdate(
+        account_id=account_id,
+        event_id=event_id,
+        step=f"UPDATE_STEP_{step.value}",
+        at=timestamp(at),
+        subject=subject,
+        reasons=reasons,
+        because=because,
+        time_zone=time_zone,
+    )
+    if until is not None:
+        message.until.CopyFrom(timestamp(until))
+    if last is not None:
+        write_update(message.last, last)
     return message
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from benchmarks.day.asked import OPEN, events_of, take_down
+from benchmarks.day.asked import OPEN, events_of, take_down, tell
 from benchmarks.day.desk import Desk, Planned
 from benchmarks.day.orders import Orders
 from benchmarks.day.store import CHANGE, PORTFOLIO, Store, instant, micros
@@ -74,7 +74,7 @@ class Broker:
         """Take down what clients ask for; each is looked at once the clock is there. ``mark`` says that it was done."""
         with self.store.step():
             for one in asks:
-                take_down(self.store, one)
+                take_down(self.store, self.desk, one)
             if mark is not None:
                 self.store.set_meta(*mark)
             if clock is not None:
@@ -139,7 +139,7 @@ class Broker:
             asks += self._triggered(account, open_kinds, now)
         with self.store.step():
             for ask, ran in asks:
-                take_down(self.store, ask)
+                take_down(self.store, self.desk, ask)
                 if ran:
                     self.store.run("UPDATE accounts SET run_us = ? WHERE account_id = ?", micros(now), ask.account_id)
             self.store.set_meta("run", run)
@@ -270,14 +270,14 @@ class Broker:
     def _fail(self, event: sqlite3.Row, why: Infeasible, now: datetime) -> None:
         """No plan: a withdrawal that is only blocked today is looked at again, all else can never be done."""
         because = f"It can not be done: {why.reason}."
-        self.store.tell(event, Step.BLOCKED, now, reasons=[why.reason], because=because)
+        tell(self.store, self.desk, event, Step.BLOCKED, now, reasons=[why.reason], because=because)
         if why.reason in AGAIN:
             self._again(event, now)
         else:
             self._refuse(event, now)
 
     def _refuse(self, event: sqlite3.Row, now: datetime) -> None:
-        self.store.tell(event, Step.FINISHED, now)
+        tell(self.store, self.desk, event, Step.FINISHED, now)
         self.store.run("UPDATE events SET state = 'REFUSED' WHERE event_id = ?", event["event_id"])
 
     def _again(self, event: sqlite3.Row, now: datetime) -> None:
@@ -291,7 +291,7 @@ class Broker:
         if decision.action is Action.WAIT_UNTIL:
             assert decision.at is not None
             postponed = micros(decision.at) if decision.postponed else event["postponed_us"]
-            self.store.tell(event, Step.WAITING, now, decision.at, codes, because)
+            tell(self.store, self.desk, event, Step.WAITING, now, decision.at, codes, because)
             self.store.run(
                 "UPDATE events SET state = 'WAITING', look_us = ?, postponed_us = ? WHERE event_id = ?",
                 micros(decision.at),
@@ -299,7 +299,7 @@ class Broker:
                 event["event_id"],
             )
             return
-        self.store.tell(event, Step.BLOCKED, now, reasons=codes, because=because)
+        tell(self.store, self.desk, event, Step.BLOCKED, now, reasons=codes, because=because)
         if event["kind"] in (Kind.INSTANT_REBALANCE.value, Kind.SCHEDULED_REBALANCE.value):
             self._refuse(event, now)
         else:

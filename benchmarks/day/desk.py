@@ -18,6 +18,7 @@ from solver.trading.decisions import Batch, Decision, decide_together
 from solver.trading.fills import apply_fills, at_prices, cancel_rests, replan_buys
 from solver.trading.sessions import Timetable
 from solver.trading.triggers import History, Policy, Trigger, check_triggers
+from solver.trading.updates import Step, Update, followed, update
 
 __all__ = ["Desk", "Here", "Planned", "Proof"]
 
@@ -69,6 +70,19 @@ class Desk(Protocol):
     def replan(
         self, books: Books, prices: Mapping[str, int], events: Sequence[Event], plan_id: str, rules: Rules
     ) -> tuple[Books, tuple[Proof, ...]] | Infeasible: ...
+
+    def follow(
+        self,
+        last: Update | None,
+        account_id: str,
+        event_id: str,
+        step: Step,
+        at: datetime,
+        subject: str,
+        until: datetime | None,
+        reasons: Sequence[str],
+        because: str,
+    ) -> Update: ...
 
 
 class Here:
@@ -124,3 +138,19 @@ class Here:
             return found
         proofs = (one.certificate for one in found.plans)
         return found.books, tuple(Proof(p.quality.value, p.tracking_error, p.lower_bound) for p in proofs)
+
+    def follow(
+        self,
+        last: Update | None,
+        account_id: str,
+        event_id: str,
+        step: Step,
+        at: datetime,
+        subject: str,
+        until: datetime | None,
+        reasons: Sequence[str],
+        because: str,
+    ) -> Update:
+        """``update``, if it may follow the ``last`` one."""
+        new = update(account_id, event_id, step, at, subject, until, reasons, because)
+        return followed((last,) if last else (), new)[-1]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from benchmarks.day.asked import events_of, take_down
+from benchmarks.day.asked import events_of, take_down, tell
 from benchmarks.day.desk import Desk, Planned, Proof
 from benchmarks.day.market import Report, Sent, report
 from benchmarks.day.store import BOOKS, PORTFOLIO, Store, instant, micros
@@ -89,7 +89,7 @@ class Orders:
         self._list_orders(plan_id, sells or books.open_orders(Side.BUY))
         self.store.run("UPDATE accounts SET busy = ? WHERE account_id = ?", plan_id, account_id)
         for event in events:
-            self.store.tell(event, Step.PLANNED, now)
+            tell(self.store, self.desk, event, Step.PLANNED, now)
             self.store.run(
                 "UPDATE events SET state = 'PLANNED', plan_id = ? WHERE event_id = ?", plan_id, event["event_id"]
             )
@@ -324,7 +324,7 @@ class Orders:
         if cash.received != sum(e["amount"] for e in events if e["kind"] == Kind.DEPOSIT.value) or left:
             raise AssertionError(f"{row['plan_id']} received or paid what nobody asked for: {cash}")
         if books.overdrawn:
-            take_down(self.store, Ask(account_id, Kind.WITHDRAWAL, now, books.overdrawn), advance=1)
+            take_down(self.store, self.desk, Ask(account_id, Kind.WITHDRAWAL, now, books.overdrawn), advance=1)
             lent = self.store.row(
                 "SELECT * FROM events WHERE account_id = ? AND advance = 1 AND state = 'ASKED' "
                 "ORDER BY asked_us DESC, event_id DESC LIMIT 1",
@@ -353,7 +353,7 @@ class Orders:
                 event["event_id"],
             )
             return
-        self.store.tell(event, Step.FINISHED, now)
+        tell(self.store, self.desk, event, Step.FINISHED, now)
         self.store.run("UPDATE events SET state = 'DONE' WHERE event_id = ?", event["event_id"])
 
     def _books(self, plan_id: str) -> Books:
@@ -372,7 +372,7 @@ class Orders:
         self, plan_id: str, step: Step, now: datetime, until: datetime | None = None, reasons: Sequence[str] = ()
     ) -> None:
         for event in self._events(plan_id):
-            self.store.tell(event, step, now, until, reasons)
+            tell(self.store, self.desk, event, step, now, until, reasons)
 
 
 def _next_report(told: Report, sent: Sent, now: datetime) -> int | None:

@@ -7,7 +7,7 @@ Portfolios and books in flight are kept as JSON, written and read by pydantic as
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,6 @@ from pydantic import TypeAdapter
 from solver import Portfolio, TargetChange
 from solver.trading.books import Books
 from solver.trading.clocks import EPOCH
-from solver.trading.updates import Step, Update, followed, update
 
 __all__ = ["BOOKS", "CHANGE", "PORTFOLIO", "Store", "instant", "micros"]
 
@@ -136,33 +135,3 @@ class Store:
     def set_meta(self, key: str, value: Any) -> None:
         """Keep it."""
         self.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
-
-    def tell(
-        self,
-        event: sqlite3.Row,
-        step: Step,
-        at: datetime,
-        until: datetime | None = None,
-        reasons: Sequence[str] = (),
-        because: str = "",
-    ) -> None:
-        """One more update of an event, by the service's own rule of what may follow what."""
-        last = self.connection.execute(
-            "SELECT * FROM updates WHERE event_id = ? ORDER BY number DESC LIMIT 1", (event["event_id"],)
-        ).fetchone()
-        subject = event["kind"].replace("_", " ").lower()
-        new = update(event["account_id"], event["event_id"], step, at, subject, until, reasons, because)
-        before: tuple[Update, ...] = ()
-        if last is not None:
-            ids = event["account_id"], event["event_id"]
-            before = (Update(*ids, Step(last["step"]), instant(last["at_us"]), last["sentence"]),)
-        followed(before, new)
-        self.insert(
-            "updates",
-            event_id=event["event_id"],
-            number=0 if last is None else last["number"] + 1,
-            step=step.value,
-            at_us=micros(at),
-            until_us=micros(until) if until else None,
-            sentence=new.sentence,
-        )

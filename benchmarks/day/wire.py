@@ -15,9 +15,17 @@ from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 
 from benchmarks.day.desk import Planned, Proof
+from benchmarks.day.world import EASTERN
 from server.books_conversion import order_message, read_books, read_fills
 from server.client import Client
-from server.day_requests import block_fill_message, check_request, decide_request, filled_message, replan_request
+from server.day_requests import (
+    block_fill_message,
+    check_request,
+    decide_request,
+    filled_message,
+    next_update,
+    replan_request,
+)
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import plan_request, portfolio_message
 from server.trading_conversion import DayReader
@@ -28,6 +36,7 @@ from solver.trading.books import Books
 from solver.trading.decisions import Action, Batch, Decision, DecisionReason, Why
 from solver.trading.sessions import Timetable
 from solver.trading.triggers import History, Policy, Trigger, TriggerCode
+from solver.trading.updates import Step, Update
 
 __all__ = ["There"]
 
@@ -142,6 +151,24 @@ class There:
             return Infeasible(found.infeasible.reason, tuple(found.infeasible.rules))
         proofs = tuple(_proof(one.certificate) for one in found.replanned.plans)
         return _books(found.replanned.account.books), proofs
+
+    def follow(
+        self,
+        last: Update | None,
+        account_id: str,
+        event_id: str,
+        step: Step,
+        at: datetime,
+        subject: str,
+        until: datetime | None,
+        reasons: Sequence[str],
+        because: str,
+    ) -> Update:
+        """``FollowUpdates``."""
+        new = next_update(last, account_id, event_id, step, at, subject, until, reasons, because, EASTERN.key)
+        with _refusals():
+            told = self._day.follow_updates(pb.FollowUpdatesRequest(updates=[new])).updates[0]
+        return Update(account_id, event_id, step, at, told.sentence, until, tuple(told.reasons))
 
 
 @contextmanager
