@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.progress import Progress
 
-from benchmarks.books import batch_table, proof_table, roofline_table
+from benchmarks.books import book_tables, proof_table, roofline_table
 from benchmarks.bulk import GROUPS, bulk_tables, growth_in_slices, run_loop
 from benchmarks.tables import Table
 from benchmarks.unary import unary_table
@@ -26,5 +26,5 @@ def column_tables(progress: Progress, accounts: int, quick: bool) -> list[Table]
     sample = book(200 if quick else SAMPLE)
     on_the_wire = book(6_000)
     tables += [encodings(on_the_wire, plan_columns(on_the_wire)), rates(on_the_wire, plan_columns(on_the_wire))]
-    tables += [unary_table(), roofline_table(sample), batch_table(progress, accounts), proof_table(progress, sample)]
+    tables += [unary_table(), roofline_table(sample), *book_tables(progress, accounts), proof_table(progress, sample)]
     return tables
