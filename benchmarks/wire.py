@@ -56,6 +56,7 @@ def book(accounts: int = ACCOUNTS, seed: int = 1) -> Accounts:
         parent=parent,
         target_weight=random.integers(1, 100, accounts * rows),
         value=value.ravel(),
+        blocked=np.zeros(accounts * rows, dtype=np.int64),
     )
 
 
@@ -125,7 +126,8 @@ def microseconds(write: Callable[[], bytes], read: Callable[[bytes], object]) ->
 
 def encodings(accounts: Accounts, planned: Planned) -> Table:
     """What each encoding costs, for a request and its answer of orders together."""
-    asked, request = read_columns(columns_request(accounts).SerializeToString()), accounts._asdict()
+    asked = read_columns(columns_request(accounts).SerializeToString())
+    request = {name: column for name, column in accounts._asdict().items() if name != "blocked"}  # nothing is: left out
     names = [field.name for field in pb.PlanColumnsResponse.DESCRIPTOR.fields if field.name in Plans._fields]
     written = columns_response(asked, planned.plans, {})
     answer = {name: getattr(planned.plans, name) for name in names if getattr(written, name)}

@@ -25,9 +25,10 @@ from server.columns_arrow import ACCOUNTS
 from server.examples import month_end_prices
 from solver.columns import EventKind
 
-__all__ = ["BLOCK", "SHARES", "book"]
+__all__ = ["BLOCK", "BOOK", "SHARES", "book"]
 
 BLOCK = 16_384  # accounts made at once
+BOOK = pa.schema([field for field in ACCOUNTS if field.name != "blocked"])  # nothing is
 STOCKS, MONTHS, MIN_TRADE, MOST_CASH = 20, 36, 100, 2_000
 FUNDED = (50_000, 25_000_000)  # cents, least and most
 DEPOSITED, WITHDRAWN = (0.001, 0.1), (0.01, 0.3)  # of the account
@@ -84,7 +85,7 @@ def _block(rng: np.random.Generator, first: int) -> pa.RecordBatch:
     for name, rows in (("parent", parent), ("target_weight", weight), ("value", value)):
         columns[name] = pa.ListArray.from_arrays(start, pa.array(rows[there]))
     columns["slice_id"] = pa.ListArray.from_arrays(start, _slice_ids(np.where(is_stock, of, STOCKS + 1 + pie)[there]))
-    return pa.record_batch([columns[name] for name in ACCOUNTS.names], schema=ACCOUNTS)
+    return pa.record_batch([columns[name] for name in BOOK.names], schema=BOOK)
 
 
 def _shares(weight: Array, pie: Array, is_stock: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from server.conversion import MAX_ECHOED_BYTES, parse, read_duration
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from solver import SOLVER_VERSION, Engine, InvalidRequest, Violation
-from solver.columns import Accounts, Plans, Refusal, check_columns, no_plans
+from solver.columns import CUTS, EVIDENCE, Accounts, Plans, Refusal, check_columns, no_plans
 
 __all__ = [
     "MAX_COLUMN_ACCOUNTS",
@@ -35,9 +35,9 @@ ENGINES = {
     pb.ENGINE_AUTO: Engine.AUTO,
 }
 VIEWS = (pb.VIEW_UNSPECIFIED, pb.VIEW_ORDERS, pb.VIEW_NODES, pb.VIEW_FULL)
-EVIDENCE = ("evidence_start", "evidence_branch", "evidence_row", "multiplier")
-CUTS = ("cut_start", "cut_branch", "cut_row", "cut_least", "cut_most")
-ORDERS = tuple(name for name in Plans._fields if name not in ("ideal", *EVIDENCE, *CUTS))
+WORDS = tuple(name for name in Accounts._fields if name != "blocked")  # which is a byte a row: else both are too many
+FULL = ("evidence_start", *EVIDENCE, "cut_start", *CUTS)
+ORDERS = tuple(name for name in Plans._fields if name not in ("ideal", *FULL))
 WRITTEN = {
     pb.VIEW_UNSPECIFIED: ORDERS,
     pb.VIEW_ORDERS: ORDERS,
@@ -69,12 +69,14 @@ def read_columns(data: bytes) -> Asked:
     if message.view not in VIEWS:
         faults.append(Violation("view", "UNKNOWN_ENUM", f"is {message.view}; give ORDERS, NODES or FULL"))
     limit, fault = read_duration(message, "time_limit", "time_limit")
-    columns = {name: getattr(message, name) for name in Accounts._fields}
+    columns = {name: getattr(message, name) for name in WORDS}
     faults += ([fault] if fault else []) + _column_faults(columns)
     if faults:
         raise InvalidRequest(tuple(faults))
     # copied: what is compiled wants memory that can be written to, though it does not
-    accounts = Accounts(**{name: np.frombuffer(column, "<i8").astype(np.int64) for name, column in columns.items()})
+    words = {name: np.frombuffer(column, "<i8").astype(np.int64) for name, column in columns.items()}
+    sides = np.frombuffer(message.blocked or bytes(len(words["parent"])), np.uint8)
+    accounts = Accounts(**words, blocked=sides.astype(np.int64))
     check_columns(accounts)
     return Asked(accounts, ENGINES[message.engine], limit, message.view, message.request_id)
 
@@ -123,8 +125,17 @@ def columns_request(
     engine: int = pb.ENGINE_UNSPECIFIED,
     request_id: str = "",
 ) -> pb.PlanColumnsRequest:
-    """A ready request; ``accounts`` may be built by ``accounts_from``."""
-    columns: dict[str, Any] = {name: _written(column) for name, column in accounts._asdict().items()}
+    """A ready request; ``accounts`` may be built by ``accounts_from``.
+
+    Raises ``InvalidRequest`` for blocked sides that no byte holds.
+    """
+    columns: dict[str, Any] = {name: _written(getattr(accounts, name)) for name in WORDS}
+    if accounts.blocked.any():
+        sides = accounts.blocked.astype(np.uint8)
+        if (sides != accounts.blocked).any():
+            told = "has sides that no byte holds; give 0, 1 (not bought), 2 (not sold) or 3 (neither)"
+            raise InvalidRequest((Violation("blocked", "NOT_A_COLUMN", told),))
+        columns["blocked"] = sides.tobytes()
     return pb.PlanColumnsRequest(request_id=request_id, engine=engine, view=view, **columns)  # type: ignore[arg-type]
 
 

@@ -15,7 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from solver.bulk import Planned
-from solver.columns import BOUND_SOURCES, ENGINES, QUALITIES, Accounts, EventKind, Plans, Refusal, no_plans
+from solver.columns import (
+    BOUND_SOURCES,
+    CUTS,
+    ENGINES,
+    EVIDENCE,
+    QUALITIES,
+    Accounts,
+    EventKind,
+    Plans,
+    Refusal,
+    no_plans,
+)
 from solver.errors import InvalidRequest, Violation
 
 __all__ = [
@@ -47,12 +58,14 @@ ACCOUNTS = pa.schema(
         ("parent", _INTS),
         ("target_weight", _INTS),
         ("value", _INTS),
+        ("blocked", _INTS),
         ("slice_id", _TEXTS),
     ]
 )
-OPTIONAL = ("account_id", "slice_id")
+OPTIONAL = ("account_id", "blocked", "slice_id")
+CARRIED = ("account_id", "slice_id")
 BY_ACCOUNT = ("amount", "event_row", "cash", "min_trade")
-BY_ROW = ("parent", "target_weight", "value")
+BY_ROW = ("parent", "target_weight", "value", "blocked")
 
 PLANS = pa.schema(
     [
@@ -80,10 +93,7 @@ PLANS = pa.schema(
     ]
 )
 FIGURES = ("cash_after", "cash_left", "retired_excess", "tracking_error", "lower_bound", "rounding_slack")
-LISTS = {
-    "evidence_start": ("evidence_branch", "evidence_row", "multiplier"),
-    "cut_start": ("cut_branch", "cut_row", "cut_least", "cut_most"),
-}
+LISTS = {"evidence_start": EVIDENCE, "cut_start": CUTS}
 _EVENTS = pa.array([kind.name for kind in EventKind])
 _ENGINE_NAMES = [engine.value for engine in sorted(ENGINES, key=lambda engine: ENGINES[engine])]
 
@@ -128,16 +138,18 @@ def accounts_of(batch: pa.RecordBatch) -> tuple[Accounts, dict[int, Refusal]]:
     are Arrow's own memory.
     """
     columns = {name: _cast(batch.column(name), ACCOUNTS.field(name).type) for name in wanted_columns(batch.schema)}
-    faults = dict(_faults(columns))
+    lists = [name for name in BY_ROW if name in columns]
+    faults = dict(_faults(columns, lists))
     kind = pc.index_in(columns["event"], value_set=_EVENTS)
     if faults:
         sound = np.ones(batch.num_rows, dtype=bool)
         sound[list(faults)] = False
-        for name in BY_ROW:
+        for name in lists:
             columns[name] = pc.if_else(pa.array(sound), columns[name], pa.scalar([], _INTS))
         columns |= {name: columns[name].fill_null(0) for name in BY_ACCOUNT}
     offsets = columns["parent"].offsets.to_numpy()
-    rows = {name: _entries(columns[name]) for name in BY_ROW}
+    rows = {name: _entries(columns[name]) for name in lists}
+    rows.setdefault("blocked", np.zeros(len(rows["parent"]), dtype=np.int64))
     figures = {name: columns[name].to_numpy() for name in BY_ACCOUNT}
     start = offsets.astype(np.int64) - (int(offsets[0]) if len(offsets) else 0)
     event = kind.fill_null(-1).to_numpy().astype(np.int64) + 1
@@ -155,10 +167,10 @@ def _entries(column: pa.ListArray) -> Any:
     return column.values[first:last].to_numpy()
 
 
-def _faults(columns: dict[str, pa.Array]) -> Iterator[tuple[int, Refusal]]:
+def _faults(columns: dict[str, pa.Array], lists: list[str]) -> Iterator[tuple[int, Refusal]]:
     """What is wrong with a row, the first fault last: it is the one that stays."""
     length = pc.list_value_length(columns["parent"])
-    for name in ("slice_id", "value", "target_weight"):
+    for name in ("slice_id", *reversed(lists[1:])):
         if name in columns:
             own = pc.list_value_length(columns[name])
             for row in _rows(pc.not_equal(own, length)):
@@ -168,10 +180,10 @@ def _faults(columns: dict[str, pa.Array]) -> Iterator[tuple[int, Refusal]]:
     for row in _rows(pc.invert(known)):
         told = f"event: is {columns['event'][row]}; give one of {', '.join(_EVENTS.to_pylist())}"
         yield row, Refusal("UNKNOWN_EVENT", told)
-    for name in reversed(BY_ROW):
+    for name in reversed(lists):
         for row in _with_null_entries(columns[name]):
             yield row, Refusal("NULL_VALUE", f"{name}: has an entry that is null; give a number for every row")
-    for name in reversed(("event", *BY_ACCOUNT, *BY_ROW)):
+    for name in reversed(("event", *BY_ACCOUNT, *lists)):
         for row in _rows(columns[name].is_null()):
             yield row, Refusal("NULL_VALUE", f"{name}: is null; give a value, 0 where there is none to give")
 
@@ -199,7 +211,7 @@ def plans_batch(batch: pa.RecordBatch, accounts: Accounts, planned: Planned, fau
     none = np.zeros(count, dtype=bool)
     none[list(refusals)] = True
     columns: dict[str, pa.Array] = {}
-    for name in OPTIONAL:
+    for name in CARRIED:
         given, kind = name in batch.schema.names, PLANS.field(name).type
         columns[name] = _cast(batch.column(name), kind) if given else pa.nulls(count, kind)
     columns["error"] = _errors(count, none, refusals)

@@ -85,7 +85,8 @@ def planned_at_once(message: pb.PlanRequest, response: pb.PlanResponse, mark: st
 
     head = (*event, message.portfolio.cash, message.rules.min_trade)
     by_account = (np.array([figure], dtype=np.int64) for figure in head)
-    by_row = (np.array(column, dtype=np.int64) for column in (rows.parent, rows.weight, rows.value))
+    free = [0] * len(rows.parent)  # accounts with rules of securities go the long way
+    by_row = (np.array(column, dtype=np.int64) for column in (rows.parent, rows.weight, rows.value, free))
     plans = plan_all(Accounts(np.array([0, len(rows.parent)]), *by_account, *by_row), WORK)
     if plans.quality[0] != OPTIMAL or plans.bound_source[0] != RECOMPUTED:
         return False

@@ -126,15 +126,14 @@ def write_book(accounts: int, file: Path, seed: int) -> None:
     with _told():
         import pyarrow.parquet as pq
 
-        from server.book import BLOCK, book
-        from server.columns_arrow import ACCOUNTS
+        from server.book import BLOCK, BOOK, book
         from server.parts import new_file
 
         names = ["account_id", "event", "slice_id.list.element"]
         with (
             _progress("writing", accounts) as bar,
             new_file(file) as hidden,
-            pq.ParquetWriter(hidden, ACCOUNTS, compression="zstd", use_dictionary=names) as writer,
+            pq.ParquetWriter(hidden, BOOK, compression="zstd", use_dictionary=names) as writer,
         ):
             for block in book(accounts, seed):
                 writer.write_batch(block, row_group_size=BLOCK)

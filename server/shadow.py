@@ -178,7 +178,7 @@ class Shadow:
 def marks_of(accounts: Accounts) -> Marks:
     """A number below 2^53 for every account, by what it holds and what happens to it: equal accounts, equal numbers."""
     by_row = np.zeros(len(accounts.parent), dtype=np.uint64)
-    for column in (accounts.parent, accounts.target_weight, accounts.value):
+    for column in (accounts.parent, accounts.target_weight, accounts.value, accounts.blocked):
         by_row = _mixed(by_row + column.astype(np.uint64))
     summed = np.concatenate((np.zeros(1, dtype=np.uint64), np.cumsum(by_row)))
     marks = summed[accounts.start[1:]] - summed[accounts.start[:-1]]

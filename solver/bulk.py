@@ -18,7 +18,9 @@ from solver.cash import decide_cash, settles
 from solver.certificate import allowed_gap, broken_rules, certify
 from solver.columns import (
     BOUND_SOURCES,
+    CUTS,
     ENGINES,
+    EVIDENCE,
     QUALITIES,
     Accounts,
     Plans,
@@ -36,8 +38,6 @@ from solver.situations import Understood, understand
 
 __all__ = ["Planned", "plan_columns", "recheck"]
 
-EVIDENCE = ("evidence_branch", "evidence_row", "multiplier")
-CUTS = ("cut_branch", "cut_row", "cut_least", "cut_most")
 SAME = 1e-9  # relative: J added up in another order
 
 

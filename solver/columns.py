@@ -5,7 +5,8 @@ without rows below it is a holding, of a security of its own; every other row is
 account, money is in minor units, and all arrays of rows, and of accounts, are equally long.
 
     by account   event, amount, event_row, cash, min_trade
-    by row       parent (−1 at the root), target_weight (not read at the root), value (of a pie: 0, or what lies below)
+    by row       parent (−1 at the root), target_weight (not read at the root), value (of a pie: 0, or what lies below),
+                 blocked (of a holding: 0 it trades freely, 1 it is not bought, 2 not sold, 3 neither; of a pie 0)
 
     DEPOSIT             amount ≥ 0, invested with the cash
     WITHDRAWAL          amount > 0
@@ -14,7 +15,7 @@ account, money is in minor units, and all arrays of rows, and of accounts, are e
     LIQUIDATION         of the slice ``event_row``: its target becomes 0, it is sold, and its pie keeps the proceeds;
                         slices of that pie whose target was 0 before go with it, as in any change of a pie's targets
 
-That is what a tree of numbers can say. Rules of single securities, several events at once and new slices are for
+That is what a tree of numbers can say. Other rules of single securities, several events at once and new slices are for
 ``plan``. Whole columns that make no sense are refused; an account that makes none costs only its own row.
 """
 
@@ -32,11 +33,16 @@ from solver.errors import InvalidRequest, Violation
 from solver.events import ChangedPie, Deposit, Event, Reach, Rebalance, TargetChange, TargetSlice, Withdrawal
 from solver.portfolio import MAX_SLICES, Holding, Pie, Portfolio, Slice
 from solver.rules import Engine, Rules
-from solver.tree import flatten
+from solver.securities import Block, BlockReason, Security, Side
+from solver.tree import Tree, flatten
 
 __all__ = [
     "BOUND_SOURCES",
+    "CUTS",
     "ENGINES",
+    "EVIDENCE",
+    "NOT_BOUGHT",
+    "NOT_SOLD",
     "QUALITIES",
     "Account",
     "Accounts",
@@ -57,6 +63,14 @@ Account = tuple[Portfolio, Event, Rules]
 ENGINES = {engine: number for number, engine in enumerate(Engine, 1)}  # as the contract numbers them
 QUALITIES = ("NONE", "OPTIMAL", "FEASIBLE")  # NONE: there is no plan, and ``Refusal`` says why
 BOUND_SOURCES = ("NONE", "RECOMPUTED", "ENGINE")
+EVIDENCE = ("evidence_branch", "evidence_row", "multiplier")  # those of an account lie where ``evidence_start`` says,
+CUTS = ("cut_branch", "cut_row", "cut_least", "cut_most")  # and these where ``cut_start`` does
+NOT_BOUGHT, NOT_SOLD = 1, 2  # bits of ``blocked``
+# columns do not say why a side is blocked; what blocks sides of many accounts at once are their trades of the same day
+BLOCKS = {
+    NOT_BOUGHT: Block(Side.BUY, BlockReason.SAME_DAY_TRADE),
+    NOT_SOLD: Block(Side.SELL, BlockReason.SAME_DAY_TRADE),
+}
 
 
 class EventKind(IntEnum):
@@ -81,6 +95,7 @@ class Accounts(NamedTuple):
     parent: Ints
     target_weight: Ints
     value: Ints
+    blocked: Ints
 
 
 class Plans(NamedTuple):
@@ -127,7 +142,7 @@ class Refusal:
 
 
 BY_ACCOUNT = ("event", "amount", "event_row", "cash", "min_trade")
-BY_ROW = ("parent", "target_weight", "value")
+BY_ROW = ("parent", "target_weight", "value", "blocked")
 
 
 def check_columns(accounts: Accounts) -> None:
@@ -166,30 +181,44 @@ def part(accounts: Accounts, first: int, last: int) -> Accounts:
 def no_plans(accounts: int, rows: int, evidence: int = 0) -> Plans:
     """Plans of so many accounts, none of them made yet, with room for ``evidence`` multipliers and as many cuts."""
     room = {"trade": rows, "ideal": rows, "evidence_start": accounts + 1, "cut_start": accounts + 1}
-    room |= dict.fromkeys(("evidence_branch", "evidence_row", "multiplier"), evidence)
-    room |= dict.fromkeys(("cut_branch", "cut_row", "cut_least", "cut_most"), evidence)
+    room |= dict.fromkeys((*EVIDENCE, *CUTS), evidence)
     kinds: dict[str, Any] = {"quality": np.uint8, "engine": np.uint8, "bound_source": np.uint8}
     kinds |= dict.fromkeys(("ideal", "tracking_error", "lower_bound", "rounding_slack", "multiplier"), np.float64)
     return Plans(**{n: np.zeros(room.get(n, accounts), dtype=kinds.get(n, np.int64)) for n in Plans._fields})
 
 
 def accounts_from(asked: Sequence[Account]) -> Accounts:
-    """Accounts as columns. Raises ``InvalidRequest`` for what columns can not say, before anything is made of it."""
+    """Accounts as columns, blocked sides without their reasons.
+
+    Raises ``InvalidRequest`` for what columns can not say, before anything is made of it.
+    """
     columns: dict[str, list[int]] = {name: [] for name in Accounts._fields}
     columns["start"].append(0)
     for portfolio, event, rules in asked:
         tree = flatten(portfolio)
         kind, amount, row = _in_columns(event, tree.slice_ids)
         told = (kind, amount, row, portfolio.cash, rules.min_trade)
-        shown = (Rules(rules.min_trade), len(set(tree.security_ids)), portfolio.securities)
-        if shown != (rules, 1 + sum(not below for below in tree.children), ()):
+        if (Rules(rules.min_trade), len(set(tree.security_ids))) != (rules, 1 + tree.children.count(())):
             raise _not_columns("portfolio", "has rules beside a minimum trade, or a security in several slices")
+        blocked = _blocked_sides(portfolio.securities, tree)
         for name, figure in zip(BY_ACCOUNT, told, strict=True):
             columns[name].append(figure)
-        for name, figures in zip(BY_ROW, (tree.parent, tree.weight, tree.value), strict=True):
+        for name, figures in zip(BY_ROW, (tree.parent, tree.weight, tree.value, blocked), strict=True):
             columns[name].extend(figures)
         columns["start"].append(len(columns["parent"]))
     return Accounts(**{name: np.array(column, dtype=np.int64) for name, column in columns.items()})
+
+
+def _blocked_sides(securities: Sequence[Security], tree: Tree) -> list[int]:
+    blocked = [0] * len(tree.parent)
+    for security in securities:
+        if security != Security(security.security_id, blocks=security.blocks):
+            raise _not_columns("portfolio", f"has rules of {security.security_id!r} beside blocked sides")
+        if security.security_id not in tree.security_ids:
+            raise _not_columns("portfolio", f"has blocked sides of {security.security_id!r}, which is in no slice")
+        sides = sum(bit for bit, block in BLOCKS.items() if security.blocked(block.side))
+        blocked[tree.security_ids.index(security.security_id)] = sides
+    return blocked
 
 
 def _in_columns(event: Event, slice_ids: Sequence[str]) -> tuple[int, int, int]:
@@ -213,9 +242,9 @@ def account_of(accounts: Accounts, account: int) -> Account:
     Raises ``InvalidRequest`` naming the column, or as ``Portfolio`` does.
     """
     rows = slice(int(accounts.start[account]), int(accounts.start[account + 1]))
-    parent, weight, value = (getattr(accounts, name)[rows].tolist() for name in BY_ROW)
+    parent, weight, value, blocked = (getattr(accounts, name)[rows].tolist() for name in BY_ROW)
     kind, amount, event_row, cash, min_trade = (int(getattr(accounts, name)[account]) for name in BY_ACCOUNT)
-    faults = tuple(_tree_faults(parent)) or tuple(_value_faults(parent, value))
+    faults = tuple(_tree_faults(parent)) or (*_value_faults(parent, value), *_blocked_faults(parent, blocked))
     faults += tuple(_event_faults(kind, amount, event_row, len(parent)))
     if faults:
         raise InvalidRequest(faults)
@@ -229,7 +258,12 @@ def account_of(accounts: Accounts, account: int) -> Account:
     root = content[0]
     assert isinstance(root, Pie)
     event = _event(kind, amount, event_row, parent, weight)
-    return Portfolio(root, cash), event, Rules(min_trade)
+    securities = tuple(_ruled(str(row), sides) for row, sides in enumerate(blocked) if sides)
+    return Portfolio(root, cash, securities=securities), event, Rules(min_trade)
+
+
+def _ruled(security_id: str, sides: int) -> Security:
+    return Security(security_id, blocks=tuple(block for bit, block in BLOCKS.items() if sides & bit))
 
 
 def _tree_faults(parent: Sequence[int]) -> Iterator[Violation]:
@@ -262,6 +296,16 @@ def _value_faults(parent: Sequence[int], value: Sequence[int]) -> Iterator[Viola
             yield Violation(f"value[{row}]", "PIE_VALUE_MISMATCH", told)
         if row:
             below[parent[row]] += below[row] if row in pies else value[row]
+
+
+def _blocked_faults(parent: Sequence[int], blocked: Sequence[int]) -> Iterator[Violation]:
+    pies = set(parent)
+    for row, sides in enumerate(blocked):
+        if row in pies and sides:
+            yield Violation(f"blocked[{row}]", "BLOCKED_PIE", f"is {sides}; sides of holdings are blocked, of a pie: 0")
+        elif not 0 <= sides <= NOT_BOUGHT + NOT_SOLD:
+            told = f"is {sides}; give 0, {NOT_BOUGHT} (not bought), {NOT_SOLD} (not sold) or 3 (neither)"
+            yield Violation(f"blocked[{row}]", "UNKNOWN_SIDES", told)
 
 
 def _event_faults(kind: int, amount: int, event_row: int, rows: int) -> Iterator[Violation]:

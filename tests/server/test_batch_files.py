@@ -19,8 +19,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from server import cli, parts
-from server.book import book
-from server.columns_arrow import ACCOUNTS, accounts_of
+from server.book import BOOK, book
+from server.columns_arrow import accounts_of
 from server.parts import job_of, only_one, read
 from server.spreading import Execution, Stopped, spread
 from solver import Engine, InvalidRequest
@@ -343,7 +343,7 @@ def test_a_bad_row_costs_only_itself(tmp_path: Path) -> None:
     rows[4]["event"] = "DIVIDEND"
     rows[6]["parent"] = [-1, None, *rows[6]["parent"][2:]]
     rows[7]["amount"] = -5
-    asked = written(pa.Table.from_pylist(rows, ACCOUNTS), tmp_path / "accounts.parquet")
+    asked = written(pa.Table.from_pylist(rows, BOOK), tmp_path / "accounts.parquet")
     done = run("batch", asked, tmp_path / "out", *AUTO)
     assert done.exit_code == DONE
     there = pq.read_table(tmp_path / "out" / "plans-00000-00000.parquet").to_pylist()

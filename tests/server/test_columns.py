@@ -30,7 +30,7 @@ from server.columns import (
 from server.conversion import MAX_REQUEST_BYTES
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import plan_request
-from solver import Budget
+from solver import Budget, InvalidRequest
 from solver.bulk import plan_columns, recheck
 from solver.columns import Accounts, EventKind, Plans, Refusal, account_of, no_plans
 from tests.server.serving import METHOD, details_of, served
@@ -144,6 +144,33 @@ def test_a_bad_account_costs_only_its_own_rows(client: Client) -> None:
     assert np.array_equal(plans.trade.reshape(-1, 5)[good], whole.trade.reshape(-1, 5)[good])
 
 
+def test_blocked_sides_are_a_byte_a_row_or_nothing(client: Client) -> None:
+    """None at all say the same as zeros; a byte that names no sides costs its own account."""
+    columns = deposits(*(1_000 + a for a in range(8)))
+    free = columns_request(columns)
+    assert not free.blocked
+    zeros = columns_request(columns)
+    zeros.blocked = bytes(8 * 5)
+    assert client.columns(free).trade == client.columns(zeros).trade
+    columns.blocked[5 * 2 + 3], columns.blocked[5 * 4 + 4], columns.blocked[5 * 6 + 2] = 1, 255, 3
+    request = columns_request(columns)
+    assert len(request.blocked) == 8 * 5
+    plans, refusals = read_plans(client.columns(request))
+    assert {a: (one.reason, one.description.split(":")[0]) for a, one in refusals.items()} == {
+        4: ("UNKNOWN_SIDES", "blocked[4]")
+    }
+    assert np.array_equal(plans.trade, plan_columns(columns).plans.trade)
+    assert plans.trade[5 * 2 + 3] == plans.trade[5 * 6 + 2] == 0 < plans.trade[3]
+
+
+@pytest.mark.parametrize("sides", [256, -1, HUGE.max])
+def test_sides_that_no_byte_holds_are_not_sent(sides: int) -> None:
+    columns = deposits(1_000)
+    columns.blocked[3] = sides
+    with pytest.raises(InvalidRequest, match="blocked: has sides that no byte holds"):
+        columns_request(columns)
+
+
 def test_a_refusal_is_no_longer_than_it_says() -> None:
     asked = read_columns(columns_request(deposits(1)).SerializeToString())
     response = columns_response(asked, no_plans(1, 5), {0: Refusal("X", "é" * 300)})
@@ -176,6 +203,7 @@ BAD = {
     "32 bits": (lambda r: setattr(r, "parent", r.parent[:20]), "NOT_A_COLUMN", "parent"),
     "a missing column": (lambda r: r.ClearField("value"), "WRONG_LENGTH", "value"),
     "a column too long": (lambda r: setattr(r, "amount", r.amount + words(1)), "WRONG_LENGTH", "amount"),
+    "blocked sides too few": (lambda r: setattr(r, "blocked", bytes(9)), "WRONG_LENGTH", "blocked"),
     "no start": (lambda r: r.ClearField("start"), "NOT_OFFSETS", "start"),
     "a start beyond": (lambda r: setattr(r, "start", words(0, 5, 10**9)), "WRONG_LENGTH", "parent"),
     "a start that falls": (lambda r: setattr(r, "start", words(0, 12, 10)), "NOT_OFFSETS", "start"),
@@ -243,7 +271,7 @@ def test_any_numbers_are_plans_or_refusals(client: Client, seed: int) -> None:
     for name in Accounts._fields[1:]:
         column = getattr(columns, name)
         hit = random.random(len(column)) < 0.02
-        column[hit] = random.choice(pool, int(hit.sum()))
+        column[hit] = random.choice(np.arange(256) if name == "blocked" else pool, int(hit.sum()))
     plans, refusals = read_plans(client.columns(columns_request(columns, pb.VIEW_FULL)))
     assert np.flatnonzero(plans.quality == 0).tolist() == sorted(refusals)
     assert 0 < len(refusals) < 200
@@ -256,7 +284,7 @@ def test_the_most_that_is_accepted_fits(client: Client, address: str) -> None:
     rows = MAX_COLUMN_ROWS // MAX_COLUMN_ACCOUNTS
     tree = {"parent": [-1] + [0] * (rows - 1), "target_weight": [1] * rows, "value": [0] + [5_000] * (rows - 1)}
     events = [(EventKind.DEPOSIT, 1_000, 0)] * MAX_COLUMN_ACCOUNTS
-    good = accounts(*events, **tree)
+    good = accounts(*events, **tree, blocked=[0] + [0, 1] * ((rows - 1) // 2) + [0] * ((rows - 1) % 2))
     bad = good._replace(event=np.full(MAX_COLUMN_ACCOUNTS, HUGE.min))
     assert len(good.parent) > 0.9 * MAX_COLUMN_ROWS
     with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
@@ -266,7 +294,7 @@ def test_the_most_that_is_accepted_fits(client: Client, address: str) -> None:
             assert np.count_nonzero(read_plans(answer)[0].quality) == plans
     info = client.info()
     assert (info.max_column_accounts, info.max_column_rows) == (MAX_COLUMN_ACCOUNTS, MAX_COLUMN_ROWS)
-    assert 8 * (6 * info.max_column_accounts + 1 + 3 * info.max_column_rows) < info.max_request_bytes - 200
+    assert 8 * (6 * info.max_column_accounts + 1) + 25 * info.max_column_rows < info.max_request_bytes - 200
 
 
 class Slow:
@@ -336,7 +364,7 @@ def test_where_accounts_take_long_fewer_are_planned_at_a_time(monkeypatch: pytes
 def test_a_chunk_has_few_rows_as_well() -> None:
     """Of accounts of 5,001 rows three; an account with more rows than a chunk is one."""
     start = np.array([0, *(5_001 * (a + 1) for a in range(6)), 60_000, 60_005])
-    columns = Accounts(start, *[np.zeros(8, dtype=np.int64)] * 8)
+    columns = Accounts(start, *[np.zeros(8, dtype=np.int64)] * 9)
     assert list(bulk._chunks(columns)) == [(0, 3), (3, 6), (6, 7), (7, 8)]
 
 

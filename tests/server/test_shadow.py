@@ -187,8 +187,8 @@ def test_what_does_not_fit_is_dropped_and_counted() -> None:
 
 
 def test_what_waits_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An account of five rows has 176 bytes: three of them fit."""
-    monkeypatch.setattr(shadow, "MAX_WAITING_BYTES", 600)
+    """An account of five rows has 216 bytes: three of them fit."""
+    monkeypatch.setattr(shadow, "MAX_WAITING_BYTES", 700)
     idle = threading.Event()
     with Shadow(1.0) as looking:
         looking.begin(idle.is_set)
@@ -286,7 +286,7 @@ def test_every_number_of_an_account_moves_its_mark() -> None:
             changed = one._replace(**{name: getattr(one, name).copy()})
             getattr(changed, name)[at] += 1
             marks.add(int(marks_of(changed)[0]))
-    assert len(marks) == 1 + 5 + 3 * 5
+    assert len(marks) == 1 + 5 + 4 * 5
 
 
 def test_a_share_is_a_share() -> None:

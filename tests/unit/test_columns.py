@@ -18,7 +18,7 @@ ROWS = {"parent": [-1, 0, 1, 1, 0], "target_weight": [1, 3, 1, 1, 2], "value": [
 
 def accounts(*events: tuple[EventKind, int, int], cash: int = 700, m: int = 100, **changed: list[int]) -> Accounts:
     """The same account once an event: pie 1 holds rows 2 and 3, row 4 stands beside it."""
-    rows = {**ROWS, **changed}
+    rows = {**ROWS, "blocked": [0] * len(changed.get("parent", ROWS["parent"])), **changed}
     count, size = len(events), len(rows["parent"])
     columns = {name: np.tile(np.array(column, dtype=np.int64), count) for name, column in rows.items()}
     kinds, amounts, event_rows = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))

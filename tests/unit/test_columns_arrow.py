@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.book import BLOCK, INSIDE, SHARES, book
+from server.book import BLOCK, BOOK, INSIDE, SHARES, book
 from server.columns_arrow import ACCOUNTS, LISTS, OPTIONAL, PLANS, accounts_of, check_schema, plans_batch, plans_of
 from solver import Engine
 from solver.bulk import Planned, plan_columns
@@ -86,7 +86,7 @@ def test_every_missing_column_is_named() -> None:
 
 
 def test_columns_that_may_be_left_out() -> None:
-    bare = SOME.drop_columns(list(OPTIONAL))
+    bare = SOME.drop_columns(["account_id", "slice_id"])  # and nothing is blocked
     check_schema(bare.schema)
     accounts, faults = accounts_of(bare)
     made = plans_batch(bare, accounts, plan_columns(accounts, Engine.AUTO), faults)
@@ -109,7 +109,7 @@ def test_what_is_null_is_told_by_row_and_column() -> None:
     for row, name in ((0, "value"), (3, "target_weight"), (6, "parent"), (7, "value")):
         rows[row][name] = [*rows[row][name][:-1], None]
     rows[4]["event_row"] = rows[5]["event"] = rows[5]["parent"] = None
-    part_of_it = pa.RecordBatch.from_pylist(rows, ACCOUNTS).slice(1, 6)
+    part_of_it = pa.RecordBatch.from_pylist(rows, BOOK).slice(1, 6)
     accounts, faults = accounts_of(part_of_it)
     told = {row: (refusal.reason, refusal.description.split(":")[0]) for row, refusal in faults.items()}
     assert told == {
@@ -119,6 +119,38 @@ def test_what_is_null_is_told_by_row_and_column() -> None:
     good = accounts_of(SOME.slice(1, 2))[0]
     for name in ("parent", "target_weight", "value"):
         assert np.array_equal(getattr(accounts, name), getattr(good, name))
+
+
+def with_blocked(lists: list[list[int | None] | None]) -> pa.RecordBatch:
+    return SOME.slice(0, len(lists)).append_column("blocked", pa.array(lists, pa.list_(pa.int64())))
+
+
+def test_blocked_sides_are_read_where_they_are_told() -> None:
+    sizes = np.diff(accounts_of(SOME)[0].start)[:5].tolist()
+    told = with_blocked([[0] * size for size in sizes]).slice(1, 3)
+    check_schema(told.schema)
+    free, _ = accounts_of(SOME.slice(1, 3))
+    assert np.array_equal(accounts_of(told)[0].blocked, free.blocked)
+    lists = [[row % 4 for row in range(size)] for size in sizes]
+    found, faults = accounts_of(with_blocked(lists).slice(1, 3))
+    assert not faults
+    assert found.blocked.tolist() == [*lists[1], *lists[2], *lists[3]]
+    assert not free.blocked.any()
+    assert len(free.blocked) == len(free.parent)
+
+
+def test_blocked_sides_that_do_not_fit_cost_their_own_row() -> None:
+    sizes = np.diff(accounts_of(SOME)[0].start)[:5].tolist()
+    lists = [[1] * size for size in sizes]
+    lists[1], lists[2], lists[3] = lists[1][:-1], None, [*lists[3][:-1], None]
+    found, faults = accounts_of(with_blocked(lists))
+    assert {row: (one.reason, one.description.split(":")[0]) for row, one in faults.items()} == {
+        1: ("WRONG_LENGTH", "blocked"),
+        2: ("NULL_VALUE", "blocked"),
+        3: ("NULL_VALUE", "blocked"),
+    }
+    assert np.diff(found.start).tolist() == [sizes[0], 0, 0, 0, sizes[4]]
+    assert found.blocked.tolist() == [1] * (sizes[0] + sizes[4])
 
 
 @settings(max_examples=30, deadline=None)

@@ -131,7 +131,7 @@ def test_a_tree_that_is_too_large_costs_its_own_row_and_no_memory() -> None:
     same |= {"event": np.full(2, EventKind.DEPOSIT), "amount": np.full(2, 100)}
     ones = np.ones_like(parent)
     start = np.array([0, rows, rows + 3])
-    columns = Accounts(start=start, parent=parent, target_weight=ones, value=ones - 1, **same)
+    columns = Accounts(start=start, parent=parent, target_weight=ones, value=ones - 1, blocked=ones - 1, **same)
     planned = plan_columns(columns)
     assert {account: refusal.reason for account, refusal in planned.refusals.items()} == {0: "TOO_MANY_SLICES"}
     assert planned.plans.trade[rows:].tolist() == [0, 50, 50]

@@ -260,6 +260,7 @@ def checked(columns: Accounts, **changed: object) -> int:
     assert plans.bound_source[0] == RECOMPUTED
     assert posing.pose(columns, 0, sheet)
     sheet.rows["trade"] = changed.get("trade", plans.trade)
+    sheet.rows["blocked"] = changed.get("blocked", columns.blocked)
     error = float(plans.tracking_error[0]) + float(changed.get("error", 0.0))  # type: ignore[arg-type]
     multiplier = plans.multiplier + changed.get("multiplier", 0.0)
     return int(check(sheet.head[0], sheet.rows, plans.evidence_row, multiplier, error))
@@ -278,6 +279,8 @@ SPOILED = {
     "too much is spent": ({"trade": [0, 0, 314, 1_073, 314]}, BROKEN),
     "a pie trades": ({"trade": [0, 1_386, 0, 0, 314]}, BROKEN),
     "something is sold": ({"trade": [0, 0, -314, 1_700, 314]}, BROKEN),
+    "what is bought may not be": ({"blocked": [0, 0, 0, 1, 0]}, BROKEN),
+    "what is bought may not be sold": ({"blocked": [0, 0, 0, 2, 0]}, RECOMPUTED),
     "J is another": ({"error": 1e-3}, BROKEN),
     "J is another one below": ({"error": -1e-3}, BROKEN),
     "the multipliers prove less": ({"multiplier": 1.0}, CLAIMED),

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from solver.columns import NOT_BOUGHT, NOT_SOLD
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.tree import Head, Row, Rows
 from solver.problem import Floats, Ints
 
-__all__ = ["BROKEN", "CLAIMED", "RECOMPUTED", "check"]
+__all__ = ["BROKEN", "CLAIMED", "RECOMPUTED", "check", "retired_excess"]
 
 BROKEN, RECOMPUTED, CLAIMED = 0, 1, 2  # the last two as ``BOUND_SOURCES`` has them
 
@@ -72,10 +73,21 @@ def _kept(head: Head, rows: Rows) -> bool:
 @compiled
 def _may_trade(row: Row, trade: int) -> bool:
     """Whether a holding may trade so much."""
-    if not row.flow_min <= trade <= row.flow_max:
+    side = NOT_BOUGHT if trade > 0 else NOT_SOLD if trade < 0 else 0
+    if row.blocked & side or not row.flow_min <= trade <= row.flow_max:
         return False
     bought = row.buy_max > 0 and row.buy_min <= trade <= row.buy_max
     return bool(trade == 0 or bought or (row.sell_max > 0 and row.sell_min <= -trade <= row.sell_max))
+
+
+@compiled
+def retired_excess(head: Head, rows: Rows) -> int:
+    """What retired rows keep beyond the ideal, by the flows that ``check`` summed up: Σ max(0, V + y − ⌈A°⌉)."""
+    excess = 0
+    for r in range(head.event + 1, rows[head.event].stop):
+        if rows[r].keep >= 0:
+            excess += max(0, rows[r].value + rows[r].flow - rows[r].keep)
+    return int(excess)
 
 
 @compiled

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from solver.columns import ENGINES, QUALITIES, Accounts, EventKind, Plans, no_plans
+from solver.columns import CUTS, ENGINES, EVIDENCE, QUALITIES, Accounts, EventKind, Plans, no_plans
 from solver.engines.kernel.branching import explore
-from solver.engines.kernel.checking import BROKEN, check
+from solver.engines.kernel.checking import BROKEN, check, retired_excess
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.engine import EASY, MAX_BRANCHES, MAX_LOG, MAX_WORK
 from solver.engines.kernel.memory import ENTRIES, Node, Work, new_work
@@ -27,8 +27,6 @@ __all__ = ["plan_all", "prepare", "prepared"]
 NONE, OPTIMAL, FEASIBLE = QUALITIES.index("NONE"), QUALITIES.index("OPTIMAL"), QUALITIES.index("FEASIBLE")
 KERNEL = next(number for engine, number in ENGINES.items() if engine.value == "KERNEL")
 DEPOSIT, WITHDRAWAL, _, _, LIQUIDATION = map(int, EventKind)
-EVIDENCE = ("evidence_branch", "evidence_row", "multiplier")
-CUTS = ("cut_branch", "cut_row", "cut_least", "cut_most")
 ROOM_AN_ACCOUNT = 16  # multipliers, at first; more are made where that is not enough
 ROOM = 1 << 12
 _local = threading.local()
@@ -41,7 +39,7 @@ def prepare() -> None:
     """
     tree = np.array([-1, 0, 0], dtype=np.int64)
     once = np.array([1], dtype=np.int64)
-    rows = {"parent": tree, "target_weight": np.ones_like(tree), "value": np.zeros_like(tree)}
+    rows = {"parent": tree, "target_weight": np.ones_like(tree), "value": 0 * tree, "blocked": 0 * tree}
     plan_all(Accounts(np.array([0, 3]), event=once, amount=once, event_row=0 * once, cash=once, min_trade=once, **rows))
 
 
@@ -146,6 +144,7 @@ def _answer(accounts: Accounts, account: int, work: Work, sheet: Sheet, plans: P
     plans.quality[account] = OPTIMAL if proved else FEASIBLE
     plans.engine[account] = KERNEL
     plans.cash_left[account] = received - traded
+    plans.retired_excess[account] = retired_excess(sheet.head[0], rows)
     plans.tracking_error[account] = work.figures[0]
     plans.lower_bound[account] = min(max(0.0, work.figures[1]), work.figures[0])
     plans.rounding_slack[account] = slack

@@ -2,12 +2,13 @@
 
 What ``situations.py``, ``building.py`` and ``cash.py`` do for any account is done here for the few events and the one
 rule that columns can say. Where that takes more than a line, as where an order could not place all the money or small
-positions may keep a withdrawal from being met exactly, the account is left to them.
+positions may keep a withdrawal from being met exactly, or where blocked sides leave nobody to buy, the account is left
+to them.
 """
 
 from __future__ import annotations
 
-from solver.columns import Accounts, EventKind
+from solver.columns import NOT_BOUGHT, NOT_SOLD, Accounts, EventKind
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.memory import Records
 from solver.engines.kernel.rows import Sheet, lay_out
@@ -39,11 +40,11 @@ def pose(accounts: Accounts, account: int, sheet: Sheet) -> bool:
             split(rows, sheet.share, p)
     head.rows, head.event = count, event
     head.spare = m - 1 if rows[event].mode == REBALANCING else 0
-    some = _fill_domains(rows, head, m)
+    moved, bought = _fill_domains(rows, head, m)
     _keep_retired(rows, event)
     if rows[event].mode == SELLING:
         return _pays(rows, sheet.share, event, m)
-    return some
+    return moved and (bought or rows[event].received < m)  # who may buy at all may do so for all the money there is
 
 
 @compiled
@@ -57,9 +58,10 @@ def _enter(accounts: Accounts, account: int, rows: Rows, count: int) -> int:
     if kind == DEPOSIT:
         rows[0].mode, rows[0].received = BUYING, cash + amount
     elif kind == WITHDRAWAL:
-        if not 1 <= amount <= rows[0].value + cash:
+        raised = _raised(rows, count, amount - cash, m)
+        if amount < 1 or raised < 0:
             return -1
-        rows[0].mode, rows[0].received = SELLING, -_raised(rows, count, amount - cash, m)
+        rows[0].mode, rows[0].received = SELLING, -raised
     elif kind == LIQUIDATION:
         if not _liquidate(rows, at):
             return -1
@@ -79,21 +81,26 @@ def _enter(accounts: Accounts, account: int, rows: Rows, count: int) -> int:
 
 @compiled
 def _raised(rows: Rows, count: int, short: int, m: int) -> int:
-    """F = min(V, max(m₀, what is short)): a sale is at least the minimum, if one can be."""
+    """F = min(V, max(m₀, what is short)), V what may be sold: a sale is at least the minimum, if one can be.
+
+    −1 where more is short than may be sold.
+    """
     if short <= 0:
         return 0
-    least = 0
+    total, least = 0, 0
     for r in range(1, count):
-        if rows[r].stop == r + 1 and rows[r].value >= m:
-            least = m
-    return int(min(rows[0].value, max(least, short)))
+        if rows[r].stop == r + 1 and not rows[r].blocked & NOT_SOLD:
+            total += rows[r].value
+            if rows[r].value >= m:
+                least = m
+    return int(min(total, max(least, short))) if short <= total else -1
 
 
 @compiled
 def _liquidate(rows: Rows, at: int) -> bool:
     """Sell all of the slice ``at`` into its pie, whose value counts the proceeds.
 
-    False where nothing is sold, or more than that: what the pie held at target 0 before goes with it.
+    False where nothing is sold, or may not be, or more than that: what the pie held at target 0 before goes with it.
     """
     proceeds = rows[at].value
     if at == 0 or proceeds == 0:
@@ -109,20 +116,22 @@ def _liquidate(rows: Rows, at: int) -> bool:
         return False
     rows[at].weight = 0
     for r in range(at, rows[at].stop):
+        if rows[r].blocked & NOT_SOLD:
+            return False
         rows[r].value = 0
     rows[pie].received = proceeds  # the pies around it are worth what they were
     return True
 
 
 @compiled
-def _fill_domains(rows: Rows, head: Head, m: int) -> bool:
-    """What every leaf may trade and every pie pass on; whether anybody may trade at all."""
+def _fill_domains(rows: Rows, head: Head, m: int) -> tuple[bool, bool]:
+    """What every leaf may trade and every pie pass on; whether anybody may trade at all, and whether to buy."""
     money, event = 0, head.event
     for r in range(event, rows[event].stop):
         money += max(rows[r].received, 0)
         if rows[r].stop == r + 1 and rows[r].sells:
             money += rows[r].value
-    some, gapless = False, True
+    moved, bought, gapless = False, False, True
     for r in range(event + 1, rows[event].stop):
         row, above = rows[r], rows[rows[r].parent]
         if row.stop > r + 1:
@@ -131,15 +140,15 @@ def _fill_domains(rows: Rows, head: Head, m: int) -> bool:
                 gets = row.mode in (BUYING, REBALANCING) and above.mode in (BUYING, REBALANCING) and above.fed
                 rows[r].flow_max = money if gets else 0
             continue
-        if row.buys and m <= money:
+        if row.buys and m <= money and not row.blocked & NOT_BOUGHT:
             rows[r].buy_min, rows[r].buy_max, rows[r].flow_max = m, money, money
-        if row.sells and row.value > 0:
+        if row.sells and row.value > 0 and not row.blocked & NOT_SOLD:
             rows[r].sell_min, rows[r].sell_max, rows[r].flow_min = min(row.value, m), row.value, -row.value
         row.moves = rows[r].buy_max > 0 or rows[r].sell_max > 0
-        some = some or row.moves > 0
+        moved, bought = moved or row.moves > 0, bought or rows[r].buy_max > 0
         gapless = gapless and rows[r].buy_min <= 1 and rows[r].sell_min <= 1
     head.gapless = gapless
-    return some
+    return moved, bought
 
 
 @compiled

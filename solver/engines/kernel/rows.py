@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from solver.columns import Accounts
+from solver.columns import NOT_BOUGHT, NOT_SOLD, Accounts
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.memory import Records
 from solver.engines.kernel.tree import HEAD, ROW, Row, Rows
@@ -51,6 +51,9 @@ def lay_out(accounts: Accounts, account: int, rows: Rows) -> int:
         return 0
     for r in range(count):
         row, weight, value = rows[r], accounts.target_weight[first + r], accounts.value[first + r]
+        row.blocked = accounts.blocked[first + r]
+        if not 0 <= row.blocked <= (NOT_BOUGHT + NOT_SOLD if row.stop == r + 1 else 0):
+            return 0
         if r and not 0 <= weight <= MAX_WEIGHT:
             return 0
         if not 0 <= value <= MAX_MONEY:

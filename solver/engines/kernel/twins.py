@@ -1,4 +1,4 @@
-"""Stage 4, ties, compiled: among slices alike in target, value and all below them the earlier listed trades more.
+"""Stage 4, ties, compiled: of slices alike in target, value, blocks and all below them the earlier listed trades more.
 
 As ``report.in_listed_order`` does it: slices that are alike may swap what they trade without changing anything else.
 """
@@ -36,12 +36,13 @@ def in_listed_order(rows: Rows, share: Records, event: int) -> None:
 @compiled
 def _mark(row: Row) -> int:
     """A number that is equal for rows alike, and hardly ever for others."""
-    return int((row.value * 1_000_003 + row.weight) % 9_007_199_254_740_881)  # a prime: whole as a double
+    mark = row.value * 1_000_003 + 4 * row.weight + row.blocked
+    return int(mark % 9_007_199_254_740_881)  # a prime: whole as a double
 
 
 @compiled
 def _alike(one: Row, other: Row) -> bool:
-    return bool(one.value == other.value and one.weight == other.weight)
+    return bool(one.value == other.value and one.weight == other.weight and one.blocked == other.blocked)
 
 
 @compiled

@@ -706,7 +706,7 @@ class Status(_message.Message):
     def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ...) -> None: ...
 
 class PlanColumnsRequest(_message.Message):
-    __slots__ = ("request_id", "engine", "time_limit", "view", "start", "event", "amount", "event_row", "cash", "min_trade", "parent", "target_weight", "value")
+    __slots__ = ("request_id", "engine", "time_limit", "view", "start", "event", "amount", "event_row", "cash", "min_trade", "parent", "target_weight", "value", "blocked")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     TIME_LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -720,6 +720,7 @@ class PlanColumnsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _ClassVar[int]
     TARGET_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     engine: Engine
     time_limit: _duration_pb2.Duration
@@ -733,7 +734,8 @@ class PlanColumnsRequest(_message.Message):
     parent: bytes
     target_weight: bytes
     value: bytes
-    def __init__(self, request_id: _Optional[str] = ..., engine: _Optional[_Union[Engine, str]] = ..., time_limit: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., view: _Optional[_Union[View, str]] = ..., start: _Optional[bytes] = ..., event: _Optional[bytes] = ..., amount: _Optional[bytes] = ..., event_row: _Optional[bytes] = ..., cash: _Optional[bytes] = ..., min_trade: _Optional[bytes] = ..., parent: _Optional[bytes] = ..., target_weight: _Optional[bytes] = ..., value: _Optional[bytes] = ...) -> None: ...
+    blocked: bytes
+    def __init__(self, request_id: _Optional[str] = ..., engine: _Optional[_Union[Engine, str]] = ..., time_limit: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., view: _Optional[_Union[View, str]] = ..., start: _Optional[bytes] = ..., event: _Optional[bytes] = ..., amount: _Optional[bytes] = ..., event_row: _Optional[bytes] = ..., cash: _Optional[bytes] = ..., min_trade: _Optional[bytes] = ..., parent: _Optional[bytes] = ..., target_weight: _Optional[bytes] = ..., value: _Optional[bytes] = ..., blocked: _Optional[bytes] = ...) -> None: ...
 
 class PlanColumnsResponse(_message.Message):
     __slots__ = ("request_id", "solver_version", "refusals", "trade", "quality", "engine", "cash_after", "cash_left", "retired_excess", "tracking_error", "lower_bound", "rounding_slack", "ideal", "evidence_start", "evidence_branch", "evidence_row", "multiplier", "cut_start", "cut_branch", "cut_row", "cut_least", "cut_most", "diagnostics", "bound_source")
