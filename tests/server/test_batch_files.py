@@ -86,6 +86,29 @@ def test_everything_can_be_verified(folder: Path, planned: Path) -> None:
     assert "120 plans and 0 refusals checked, 0 faulty" in checked.output
 
 
+def test_blocked_sides_in_files_are_kept_to(tmp_path: Path) -> None:
+    """Every other holding is bought no more; what was planned without that is found by ``verify``."""
+    table = some(40)
+    blocked = [[row % 2 * (row not in parent) for row in range(len(parent))] for parent in table["parent"].to_pylist()]
+    told = table.append_column("blocked", pa.array(blocked, pa.list_(pa.int64())))
+    asked, out = written(told, tmp_path / "accounts.parquet"), tmp_path / "out"
+    assert run("batch", asked, out, *AUTO).exit_code == DONE
+    plans = out / "plans-00000-00000.parquet"
+    there = pq.read_table(plans)
+    free = plan_columns(accounts_of(table.combine_chunks().to_batches()[0])[0], Engine.AUTO).plans
+    trade, sides = there["trade"].combine_chunks().values.to_numpy(), np.concatenate(blocked)
+    assert there["error"].null_count == 40
+    assert not ((trade > 0) & (sides > 0)).any()
+    assert ((free.trade > 0) & (sides > 0)).any()
+    assert "40 plans and 0 refusals checked, 0 faulty" in run("verify", asked, out, *AUTO).output
+    unblocked = tmp_path / "free"
+    assert run("batch", written(table, tmp_path / "free.parquet"), unblocked, *AUTO).exit_code == DONE
+    rewrite(pq.read_table(unblocked / "plans-00000-00000.parquet"), plans)
+    checked = run("verify", asked, out, *AUTO)
+    assert checked.exit_code == FOUND
+    assert "BLOCKED:" in checked.output
+
+
 def spoiled(table: pa.Table, column: str, row: int) -> pa.Table:
     figures = table[column].to_pylist()
     if isinstance(figures[row], list):
