@@ -91,6 +91,8 @@ SOLVER_ORDER = [
     "trading.decision_columns",
     "trading.blocks",
     "trading.block_columns",
+    "trading.quotients",
+    "trading.book_columns",
     "trading.books",
     "trading.checks",
     "trading.fills",
