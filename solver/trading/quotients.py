@@ -75,7 +75,7 @@ def step_counts(
 
 
 def sums_by(place: Ints, column: Ints, places: int) -> Ints | None:
-    """Sums of a column of numbers ≥ 0 by ``place`` (places,), exact; ``None`` where one is no less than ``END``."""
+    """Sums of a column of numbers ≥ 0 by ``place`` (places,), exact; ``None`` where one comes to ``END`` in doubles."""
     if float(column.sum(dtype=np.float64)) >= END and (np.bincount(place, column, places) >= END).any():
         return None
     sums = np.zeros(places, dtype=np.int64)
