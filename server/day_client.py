@@ -71,6 +71,20 @@ class DayClient:
         response: pb.ApplyFillsResponse = self._stub.ApplyFills(request, timeout=timeout)
         return response
 
+    def size_order_columns(
+        self, request: pb.SizeOrderColumnsRequest, timeout: float | None = SECONDS
+    ) -> pb.SizeOrderColumnsResponse:
+        """The orders for the trades of plans in columns; ``server/book_columns.py`` writes and reads them."""
+        response: pb.SizeOrderColumnsResponse = self._stub.SizeOrderColumns(request, timeout=timeout)
+        return response
+
+    def apply_fill_columns(
+        self, request: pb.ApplyFillColumnsRequest, timeout: float | None = SECONDS
+    ) -> pb.ApplyFillColumnsResponse:
+        """The accounts of 4 MiB of columns as they stand after what came of their orders."""
+        response: pb.ApplyFillColumnsResponse = self._stub.ApplyFillColumns(request, timeout=timeout)
+        return response
+
     def replan_buys(self, request: pb.ReplanBuysRequest, timeout: float | None = SECONDS) -> pb.ReplanBuysResponse:
         """The purchases that wait, planned again for the cash there is."""
         response: pb.ReplanBuysResponse = self._stub.ReplanBuys(request, timeout=timeout)

@@ -19,6 +19,7 @@ from solver.trading.decision_columns import DecisionColumns, DecisionRows
 from solver.trading.trigger_columns import TriggerColumns
 
 __all__ = [
+    "check_currency",
     "decision_columns_message",
     "packed",
     "read_decision_columns",
@@ -32,8 +33,18 @@ __all__ = [
 
 Column = np.ndarray[Any, Any]
 Columns = TypeVar("Columns")
-BYTES = ("restricted", "closed", "trade_opposed", "sells", "by_quantity", "postponed", "trade_blocked", "action")
-HALVES = ("account", "security")
+BYTES = (
+    "restricted",
+    "closed",
+    "trade_opposed",
+    "sells",
+    "by_quantity",
+    "postponed",
+    "trade_blocked",
+    "action",
+    "cancelled",
+)
+HALVES = ("account", "security", "row")
 # what the wire numbers from 1, since 0 is unset there, and the solver from 0
 FROM_ONE = {"kind": len(pb.TradingEventKind.keys()) - 1, "trade_side": len(pb.Side.keys()) - 1}
 
@@ -68,6 +79,13 @@ def packed(columns: Mapping[str, Column], wide: bool = False) -> dict[str, Any]:
     """Columns as bytes, by name, each of the type that the wire has for it; where ``wide``, int32 is int64 too."""
     kinds = {name: np.dtype("<i8") if wide and name in HALVES else _kind(name).newbyteorder("<") for name in columns}
     return {name: column.astype(kinds[name], copy=False).tobytes() for name, column in columns.items()}
+
+
+def check_currency(code: str) -> None:
+    """Refuse what is no currency's code; raises ``InvalidRequest`` naming ``currency_code``."""
+    if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
+        told = f"is {code[:9]!r}; give an ISO 4217 code such as USD"
+        raise InvalidRequest((Violation("currency_code", "INVALID_CURRENCY", told),))
 
 
 def _by_name(columns: Any) -> dict[str, Column]:

@@ -30,6 +30,7 @@ from server.conversion import ENGINES, MAX_REQUEST_BYTES, parse
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.shadow import Shadow
 from server.status import BatchOver, Overloaded, status_of
+from server.windows import MAX_FILLS, MAX_ORDERS, MAX_SECURITIES
 from solver import SOLVER_VERSION, Budget, InvalidRequest, available
 from solver.events import MAX_EVENTS
 from solver.money import MAX_MONEY
@@ -141,6 +142,9 @@ class AllocationService:
             max_events=MAX_EVENTS,
             max_column_accounts=MAX_COLUMN_ACCOUNTS,
             max_column_rows=MAX_COLUMN_ROWS,
+            max_window_orders=MAX_ORDERS,
+            max_window_securities=MAX_SECURITIES,
+            max_window_fills=MAX_FILLS,
             shadow=pb.Shadow(share=self._shadow.share, **asdict(self._shadow.counts)),
         )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 
+from server import book_columns
 from server import trading_answers as answers
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.service import STREAM_SECONDS, AllocationService, Answer, guarded
@@ -33,6 +34,8 @@ UNARY: dict[str, Answer] = {
     "AggregateOrders": answers.aggregate,
     "AllocateFills": answers.allocate,
     "ApplyFills": answers.filled,
+    "SizeOrderColumns": book_columns.sized,
+    "ApplyFillColumns": book_columns.applied,
     "ReplanBuys": answers.replanned,
     "FollowUpdates": answers.follow,
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from server.conversion import parse
-from server.day_columns import packed, unpacked
+from server.day_columns import check_currency, packed, unpacked
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.status import Overloaded
 from server.trading_conversion import DayReader, moved
@@ -24,7 +24,7 @@ from solver.trading.block_columns import (
     fill_totals,
 )
 
-__all__ = ["MAX_ORDERS", "MAX_SECURITIES", "Gathered", "Room"]
+__all__ = ["MAX_FILLS", "MAX_ORDERS", "MAX_SECURITIES", "Gathered", "Room"]
 
 MAX_ORDERS = 2**24  # of one window, and of all windows under way: 70 bytes each, so about a gigabyte
 MAX_SECURITIES = 50_000
@@ -129,13 +129,10 @@ class Gathered:
 
     def shares(self) -> Iterator[pb.AllocateColumnsResponse]:
         """The answers to ``AllocateColumns``; everything is computed before the first of them."""
-        code = self._code
-        if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
-            told = f"is {code[:9]!r}; give an ISO 4217 code such as USD"
-            raise InvalidRequest((Violation("currency_code", "INVALID_CURRENCY", told),))
+        check_currency(self._code)
         orders = self._columns()
         blocks = aggregate_columns(orders)
-        quantity, amount = allocate_columns(orders, blocks, *_totals(blocks, self._fills, code))
+        quantity, amount = allocate_columns(orders, blocks, *_totals(blocks, self._fills, self._code))
         parts = range(0, max(1, len(quantity)), ANSWER_ROWS)
         return (
             pb.AllocateColumnsResponse(

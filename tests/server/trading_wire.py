@@ -26,6 +26,8 @@ UNARY = [
     "AggregateOrders",
     "AllocateFills",
     "ApplyFills",
+    "SizeOrderColumns",
+    "ApplyFillColumns",
     "ReplanBuys",
     "FollowUpdates",
 ]

@@ -804,7 +804,7 @@ class GetServiceInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServiceInfoResponse(_message.Message):
-    __slots__ = ("solver_version", "engines", "max_slices", "max_depth", "max_batch", "max_request_bytes", "max_money", "max_events", "max_column_accounts", "max_column_rows", "shadow")
+    __slots__ = ("solver_version", "engines", "max_slices", "max_depth", "max_batch", "max_request_bytes", "max_money", "max_events", "max_column_accounts", "max_column_rows", "shadow", "max_window_orders", "max_window_securities", "max_window_fills")
     SOLVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     ENGINES_FIELD_NUMBER: _ClassVar[int]
     MAX_SLICES_FIELD_NUMBER: _ClassVar[int]
@@ -816,6 +816,9 @@ class GetServiceInfoResponse(_message.Message):
     MAX_COLUMN_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     MAX_COLUMN_ROWS_FIELD_NUMBER: _ClassVar[int]
     SHADOW_FIELD_NUMBER: _ClassVar[int]
+    MAX_WINDOW_ORDERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_WINDOW_SECURITIES_FIELD_NUMBER: _ClassVar[int]
+    MAX_WINDOW_FILLS_FIELD_NUMBER: _ClassVar[int]
     solver_version: str
     engines: _containers.RepeatedScalarFieldContainer[Engine]
     max_slices: int
@@ -827,7 +830,10 @@ class GetServiceInfoResponse(_message.Message):
     max_column_accounts: int
     max_column_rows: int
     shadow: Shadow
-    def __init__(self, solver_version: _Optional[str] = ..., engines: _Optional[_Iterable[_Union[Engine, str]]] = ..., max_slices: _Optional[int] = ..., max_depth: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_request_bytes: _Optional[int] = ..., max_money: _Optional[int] = ..., max_events: _Optional[int] = ..., max_column_accounts: _Optional[int] = ..., max_column_rows: _Optional[int] = ..., shadow: _Optional[_Union[Shadow, _Mapping]] = ...) -> None: ...
+    max_window_orders: int
+    max_window_securities: int
+    max_window_fills: int
+    def __init__(self, solver_version: _Optional[str] = ..., engines: _Optional[_Iterable[_Union[Engine, str]]] = ..., max_slices: _Optional[int] = ..., max_depth: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_request_bytes: _Optional[int] = ..., max_money: _Optional[int] = ..., max_events: _Optional[int] = ..., max_column_accounts: _Optional[int] = ..., max_column_rows: _Optional[int] = ..., shadow: _Optional[_Union[Shadow, _Mapping]] = ..., max_window_orders: _Optional[int] = ..., max_window_securities: _Optional[int] = ..., max_window_fills: _Optional[int] = ...) -> None: ...
 
 class Shadow(_message.Message):
     __slots__ = ("share", "agreed", "disagreed", "undecided", "dropped")
@@ -1541,6 +1547,106 @@ class ApplyFillsResponse(_message.Message):
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     accounts: _containers.RepeatedCompositeFieldContainer[AccountBooks]
     def __init__(self, accounts: _Optional[_Iterable[_Union[AccountBooks, _Mapping]]] = ...) -> None: ...
+
+class HeldColumns(_message.Message):
+    __slots__ = ("start", "security", "held_nanos", "price_micros", "step_nanos")
+    START_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_FIELD_NUMBER: _ClassVar[int]
+    HELD_NANOS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    STEP_NANOS_FIELD_NUMBER: _ClassVar[int]
+    start: bytes
+    security: bytes
+    held_nanos: bytes
+    price_micros: bytes
+    step_nanos: bytes
+    def __init__(self, start: _Optional[bytes] = ..., security: _Optional[bytes] = ..., held_nanos: _Optional[bytes] = ..., price_micros: _Optional[bytes] = ..., step_nanos: _Optional[bytes] = ...) -> None: ...
+
+class SizeOrderColumnsRequest(_message.Message):
+    __slots__ = ("held", "value", "trade", "currency_code")
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    TRADE_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    held: HeldColumns
+    value: bytes
+    trade: bytes
+    currency_code: str
+    def __init__(self, held: _Optional[_Union[HeldColumns, _Mapping]] = ..., value: _Optional[bytes] = ..., trade: _Optional[bytes] = ..., currency_code: _Optional[str] = ...) -> None: ...
+
+class SizeOrderColumnsResponse(_message.Message):
+    __slots__ = ("row", "sells", "amount", "quantity_nanos")
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    SELLS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    row: bytes
+    sells: bytes
+    amount: bytes
+    quantity_nanos: bytes
+    def __init__(self, row: _Optional[bytes] = ..., sells: _Optional[bytes] = ..., amount: _Optional[bytes] = ..., quantity_nanos: _Optional[bytes] = ...) -> None: ...
+
+class MoneyColumns(_message.Message):
+    __slots__ = ("cash", "received", "due")
+    CASH_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    cash: bytes
+    received: bytes
+    due: bytes
+    def __init__(self, cash: _Optional[bytes] = ..., received: _Optional[bytes] = ..., due: _Optional[bytes] = ...) -> None: ...
+
+class WorkingColumns(_message.Message):
+    __slots__ = ("row", "sells", "amount", "quantity_nanos", "filled_nanos", "filled_amount", "cancelled")
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    SELLS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    FILLED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    FILLED_AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    row: bytes
+    sells: bytes
+    amount: bytes
+    quantity_nanos: bytes
+    filled_nanos: bytes
+    filled_amount: bytes
+    cancelled: bytes
+    def __init__(self, row: _Optional[bytes] = ..., sells: _Optional[bytes] = ..., amount: _Optional[bytes] = ..., quantity_nanos: _Optional[bytes] = ..., filled_nanos: _Optional[bytes] = ..., filled_amount: _Optional[bytes] = ..., cancelled: _Optional[bytes] = ...) -> None: ...
+
+class ApplyFillColumnsRequest(_message.Message):
+    __slots__ = ("held", "money", "working", "currency_code")
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    MONEY_FIELD_NUMBER: _ClassVar[int]
+    WORKING_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    held: HeldColumns
+    money: MoneyColumns
+    working: WorkingColumns
+    currency_code: str
+    def __init__(self, held: _Optional[_Union[HeldColumns, _Mapping]] = ..., money: _Optional[_Union[MoneyColumns, _Mapping]] = ..., working: _Optional[_Union[WorkingColumns, _Mapping]] = ..., currency_code: _Optional[str] = ...) -> None: ...
+
+class ApplyFillColumnsResponse(_message.Message):
+    __slots__ = ("held_nanos", "value", "cash", "paid_out", "unpaid", "overdrawn", "bought", "sold", "waiting")
+    HELD_NANOS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CASH_FIELD_NUMBER: _ClassVar[int]
+    PAID_OUT_FIELD_NUMBER: _ClassVar[int]
+    UNPAID_FIELD_NUMBER: _ClassVar[int]
+    OVERDRAWN_FIELD_NUMBER: _ClassVar[int]
+    BOUGHT_FIELD_NUMBER: _ClassVar[int]
+    SOLD_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    held_nanos: bytes
+    value: bytes
+    cash: bytes
+    paid_out: bytes
+    unpaid: bytes
+    overdrawn: bytes
+    bought: bytes
+    sold: bytes
+    waiting: bytes
+    def __init__(self, held_nanos: _Optional[bytes] = ..., value: _Optional[bytes] = ..., cash: _Optional[bytes] = ..., paid_out: _Optional[bytes] = ..., unpaid: _Optional[bytes] = ..., overdrawn: _Optional[bytes] = ..., bought: _Optional[bytes] = ..., sold: _Optional[bytes] = ..., waiting: _Optional[bytes] = ...) -> None: ...
 
 class ReplanBuysRequest(_message.Message):
     __slots__ = ("books", "events", "plan_id", "rules", "options")

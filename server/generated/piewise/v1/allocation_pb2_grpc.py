@@ -397,6 +397,16 @@ class TradingServiceStub:
                 request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsRequest.SerializeToString,
                 response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsResponse.FromString,
                 _registered_method=True)
+        self.SizeOrderColumns = channel.unary_unary(
+                '/piewise.v1.TradingService/SizeOrderColumns',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.SizeOrderColumnsRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.SizeOrderColumnsResponse.FromString,
+                _registered_method=True)
+        self.ApplyFillColumns = channel.unary_unary(
+                '/piewise.v1.TradingService/ApplyFillColumns',
+                request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillColumnsRequest.SerializeToString,
+                response_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillColumnsResponse.FromString,
+                _registered_method=True)
         self.ReplanBuys = channel.unary_unary(
                 '/piewise.v1.TradingService/ReplanBuys',
                 request_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ReplanBuysRequest.SerializeToString,
@@ -494,6 +504,21 @@ class TradingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SizeOrderColumns(self, request, context):
+        """The orders for the trades of plans in columns, of many accounts: what OpenBooks is to one. A call for each 4 MiB.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyFillColumns(self, request, context):
+        """What such accounts hold, are worth and may spend after all that came of their orders so far: what ApplyFills is to
+        one. A call for each 4 MiB. The same call again is the same answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReplanBuys(self, request, context):
         """The purchases that wait, planned again for the cash that is there, once the sales are done or cancelled.
         """
@@ -562,6 +587,16 @@ def add_TradingServiceServicer_to_server(servicer, server):
                     servicer.ApplyFills,
                     request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsRequest.FromString,
                     response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsResponse.SerializeToString,
+            ),
+            'SizeOrderColumns': grpc.unary_unary_rpc_method_handler(
+                    servicer.SizeOrderColumns,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.SizeOrderColumnsRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.SizeOrderColumnsResponse.SerializeToString,
+            ),
+            'ApplyFillColumns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyFillColumns,
+                    request_deserializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillColumnsRequest.FromString,
+                    response_serializer=server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillColumnsResponse.SerializeToString,
             ),
             'ReplanBuys': grpc.unary_unary_rpc_method_handler(
                     servicer.ReplanBuys,
@@ -851,6 +886,60 @@ class TradingService:
             '/piewise.v1.TradingService/ApplyFills',
             server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsRequest.SerializeToString,
             server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SizeOrderColumns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/SizeOrderColumns',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.SizeOrderColumnsRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.SizeOrderColumnsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyFillColumns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piewise.v1.TradingService/ApplyFillColumns',
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillColumnsRequest.SerializeToString,
+            server_dot_generated_dot_piewise_dot_v1_dot_allocation__pb2.ApplyFillColumnsResponse.FromString,
             options,
             channel_credentials,
             insecure,
