@@ -93,6 +93,7 @@ SOLVER_ORDER = [
     "trading.block_columns",
     "trading.quotients",
     "trading.book_columns",
+    "trading.replan_columns",
     "trading.books",
     "trading.checks",
     "trading.fills",

@@ -28,6 +28,7 @@ from solver import (
     Withdrawal,
     plan,
 )
+from solver.columns import Accounts, EventKind
 from solver.steps import Steps
 from solver.trading.book_columns import HeldColumns, MoneyColumns, WorkingColumns
 from solver.trading.books import Books, holdings
@@ -150,6 +151,39 @@ class Rows:
             for one in (next(security) for name in tree.security_ids if name)
         ]
         return replace(self.held, price_micros=ints(moved))
+
+
+def accounts_columns(rows: Rows, asked: Sequence[tuple[Event, Rules]]) -> Accounts:
+    """The accounts with their events, as ``plan_columns`` takes them; by ``column_events``."""
+    kinds, amounts, places = list[int](), list[int](), list[int]()
+    for tree, (event, _) in zip(rows.trees, asked, strict=True):
+        place, amount = 0, 0
+        if isinstance(event, Deposit | Withdrawal):
+            kind = EventKind.DEPOSIT if isinstance(event, Deposit) else EventKind.WITHDRAWAL
+            amount = event.amount
+        elif isinstance(event, Rebalance):
+            kind = EventKind.REBALANCE if event.reach is Reach.DEEP else EventKind.REBALANCE_SHALLOW
+            place = tree.slice_ids.index(event.slice_id)
+        else:
+            kind = EventKind.LIQUIDATION
+            gone = [t.slice_id for t in event.pies[0].slices if not t.target_weight]
+            weighed = [name for name in gone if tree.weight[tree.slice_ids.index(name)]]
+            place = tree.slice_ids.index((weighed or gone)[0])
+        kinds.append(kind)
+        amounts.append(amount)
+        places.append(place)
+    return Accounts(
+        start=rows.start,
+        event=ints(kinds),
+        amount=ints(amounts),
+        event_row=ints(places),
+        cash=ints([0] * len(kinds)),
+        min_trade=ints([rules.min_trade for _, rules in asked]),
+        parent=ints([parent for tree in rows.trees for parent in tree.parent]),
+        target_weight=ints([weight for tree in rows.trees for weight in tree.weight]),
+        value=rows.value,
+        blocked=rows.value * 0,
+    )
 
 
 def working_columns(rows: Rows, books: Sequence[Books]) -> WorkingColumns:
