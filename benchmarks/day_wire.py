@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.blocks import orders_of
-from benchmarks.trading import CLOCK, SLICES, decision_books, trigger_books
+from benchmarks.trading import BOOKS_A_CALL as COLUMNS_A_CALL
+from benchmarks.trading import CLOCK, SLICES, booked, decision_books, trigger_books
+from server import book_columns
 from server.client import Client, server_process
 from server.day_columns import decision_columns_message, trigger_columns_message
 from server.day_requests import filled_message, policy_message, read_blocks, timetable_message, window_parts
@@ -86,6 +88,26 @@ def window(client: Client) -> int:
     return PLANS
 
 
+def sizes(client: Client) -> int:
+    """The orders of ten trades each, written, sent, sized and read."""
+    one, count = booked(), 0
+    for _ in range(ACCOUNTS // COLUMNS_A_CALL):
+        request = book_columns.size_request(one.held, one.value, one.trade)
+        count += len(book_columns.read_sized(client.day.size_order_columns(request)).row)
+    assert count == len(one.working.row) * (ACCOUNTS // COLUMNS_A_CALL)
+    return ACCOUNTS
+
+
+def standing(client: Client) -> int:
+    """Books of 20 slices after what came of ten orders each."""
+    one = booked()
+    for _ in range(ACCOUNTS // COLUMNS_A_CALL):
+        request = book_columns.apply_request(one.held, one.money, one.working)
+        found = book_columns.read_books(client.day.apply_fill_columns(request))
+        assert found.sold.sum() == one.working.filled_amount.sum()
+    return ACCOUNTS
+
+
 def books(client: Client) -> int:
     """Rebalanced accounts of 20 slices: opened, and every rest cancelled."""
     share = 10**9
@@ -108,6 +130,8 @@ CASES: list[tuple[str, Callable[[Client], int]]] = [
     ("triggers: drift of 20 slices", triggers),
     ("decisions: windows of M1", decisions),
     ("books of 20 slices: opened, then applied", books),
+    ("columns: orders of 10 trades", sizes),
+    ("columns: books of 20 slices after 10 orders", standing),
     ("window: 10 orders a plan, both streams", window),
 ]
 

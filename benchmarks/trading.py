@@ -1,13 +1,15 @@
-"""``python -m benchmarks.trading``: triggers and decisions for a million accounts in columns, on one core.
+"""``python -m benchmarks.trading``: triggers, decisions and books of a million accounts in columns, on one core.
 
-Two account books of one size: 20 slices each at 5 %, drifted by up to 5 %; every account with one event of any kind and
-two trades, clocks spread over a year.
+Account books of one size: 20 slices each at 5 %, drifted by up to 5 %; every account with one event of any kind and two
+trades, clocks spread over a year. Orders and books are of ten orders an account, 5,000 accounts at a time, as calls
+take them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,13 +18,24 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from solver.columns import Accounts, EventKind
+from solver.trading.book_columns import (
+    HeldColumns,
+    MoneyColumns,
+    WorkingColumns,
+    apply_columns,
+    size_columns,
+)
 from solver.trading.clocks import NEVER, microseconds
 from solver.trading.decision_columns import KINDS, DecisionColumns, decide_columns
+from solver.trading.quotients import Ints, worths
+from solver.trading.replan_columns import replan_columns
 from solver.trading.sessions import ALLIO_DYNAMIC_WINDOWS, ALLIO_MANAGED_WINDOWS, M1_WINDOWS, trading_days
 from solver.trading.trigger_columns import TriggerColumns, check_trigger_columns
 from solver.trading.triggers import ALLIO_DYNAMIC_TRIGGERS, Drift, Measure, Policy, Scope
 
 ACCOUNTS, SLICES = 1_000_000, 20
+BOOKS_A_CALL, SECURITIES = 5_000, 500
 REPEATS = 3
 CLOCK = datetime(2026, 11, 20, 19, 31, tzinfo=UTC)
 DAY_US = 86_400 * 1_000_000
@@ -75,6 +88,71 @@ def decision_books(accounts: int, flags: int) -> DecisionColumns:
     )
 
 
+@dataclass(frozen=True)
+class Booked:
+    """Accounts of 20 slices that rebalance: half of them trade, and nine tenths of what they sell is sold."""
+
+    held: HeldColumns
+    value: Ints
+    trade: Ints
+    money: MoneyColumns
+    working: WorkingColumns
+    accounts: Accounts
+
+
+def booked(accounts: int = BOOKS_A_CALL) -> Booked:
+    """Such accounts, each of a pie of its own securities."""
+    draw, rows = np.random.default_rng(1), accounts * (SLICES + 1)
+    none, by_row = np.zeros(accounts, dtype=np.int64), np.zeros(rows, dtype=np.int64)
+    first = draw.integers(0, SECURITIES, accounts)[:, None]
+    security = (first + np.arange(SLICES) * (SECURITIES // SLICES - 1)) % SECURITIES
+    security = np.column_stack((none - 1, security)).astype(np.int32).ravel()
+    price, step = draw.integers(5_000_000, 900_000_000, SECURITIES), np.full(SECURITIES, 10_000)
+    nanos = np.where(security < 0, 0, draw.integers(0, 10**11, rows))
+    held = HeldColumns(np.arange(accounts + 1) * (SLICES + 1), security, nanos, price, step)
+    value = worths(nanos, security, price, "USD")
+    trades = (security >= 0) & (draw.random(rows) < 0.5)
+    trade = np.maximum(np.where(trades, draw.integers(-500_00, 500_00, rows), 0), -value)
+    working = size_columns(held, value, trade)
+    sold = np.where(working.sells, 9, 0)
+    filled = replace(
+        working,
+        filled_nanos=working.quantity_nanos // 10 * sold,
+        filled_amount=working.amount // 10 * sold,
+        cancelled=working.sells,
+    )
+    asked = Accounts(
+        start=held.start,
+        event=none + int(EventKind.REBALANCE),
+        amount=none,
+        event_row=none,
+        cash=none,
+        min_trade=none + 1_00,
+        parent=np.where(security < 0, -1, 0).astype(np.int64),
+        target_weight=by_row + 5,
+        value=value,
+        blocked=by_row,
+    )
+    return Booked(held, value, trade, MoneyColumns(none, none, none), filled, asked)
+
+
+def book_cases() -> list[tuple[str, Callable[[], object]]]:
+    """Orders of plans, books after fills, and whose purchases are planned again."""
+    one = booked()
+    standing = apply_columns(one.held, one.money, one.working)
+
+    def all_parts(work: Callable[[], object]) -> None:
+        for _ in range(ACCOUNTS // BOOKS_A_CALL):
+            work()
+
+    works: list[tuple[str, Callable[[], object]]] = [
+        ("orders of 10 trades", partial(size_columns, one.held, one.value, one.trade)),
+        ("books of 20 slices after 10 orders", partial(apply_columns, one.held, one.money, one.working)),
+        ("who plans again, with which cash", partial(replan_columns, one.accounts, one.held, standing, one.working)),
+    ]
+    return [(name, partial(all_parts, work)) for name, work in works]
+
+
 def best_seconds(work: Callable[[], object]) -> float:
     """The least of ``REPEATS`` runs."""
     taken = []
@@ -111,7 +189,7 @@ def main() -> None:
     table.add_column(f"{ACCOUNTS:,} accounts")
     for heading in ("seconds", "million accounts/s"):
         table.add_column(heading, justify="right")
-    for name, work in cases(ACCOUNTS):
+    for name, work in cases(ACCOUNTS) + book_cases():
         seconds = best_seconds(work)
         table.add_row(name, f"{seconds:.2f}", f"{ACCOUNTS / seconds / 1e6:.1f}")
     Console().print(table)

@@ -87,8 +87,8 @@ def read_sized(response: pb.SizeOrderColumnsResponse) -> WorkingColumns:
     """The orders of a response; nothing came of them yet."""
     columns = unpacked(response, SIZED, "")
     row = columns.pop("row").astype(np.int64)
-    none = np.zeros(len(row), dtype=np.int64)
-    return WorkingColumns(row, **columns, filled_nanos=none, filled_amount=none, cancelled=none > 0)
+    nanos, amount = np.zeros((2, len(row)), dtype=np.int64)
+    return WorkingColumns(row, **columns, filled_nanos=nanos, filled_amount=amount, cancelled=nanos > 0)
 
 
 def apply_request(

@@ -133,8 +133,9 @@ def size_columns(held: HeldColumns, value: Ints, trade: Ints, currency_code: str
     exact = whole | (sells & coarse[security] & ~closes)
     amount[exact] = worths(quantity[exact], security[exact], held.price_micros, currency_code)
     kept = quantity > 0
-    none = np.zeros(np.count_nonzero(kept), dtype=np.int64)
-    return WorkingColumns(row[kept], sells[kept], amount[kept], quantity[kept], none, none, none > 0)
+    filled_nanos, filled_amount = np.zeros((2, np.count_nonzero(kept)), dtype=np.int64)
+    sized = row[kept], sells[kept], amount[kept], quantity[kept]
+    return WorkingColumns(*sized, filled_nanos, filled_amount, filled_nanos > 0)
 
 
 def order_columns(held: HeldColumns, working: WorkingColumns, chosen: Bools | Ints | None = None) -> OrderColumns:

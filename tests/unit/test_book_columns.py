@@ -98,6 +98,15 @@ def test_a_cent_without_a_share_is_not_sold() -> None:
     assert sized([0, -1, 0, 0, 0, 0], held(held_nanos=ints([0] * 6)), ints([0, 1, 0, 0, 0, 0])) == []
 
 
+def test_what_comes_of_orders_is_written_into_their_columns() -> None:
+    """Each has arrays of its own, which a caller may fill."""
+    found = size_columns(held(), VALUE, ints([0, -10_00, 20_00, 0, 0, 0]))
+    found.filled_nanos[0], found.filled_amount[0], found.cancelled[1] = SHARE, 9_00, True
+    assert (found.filled_nanos.tolist(), found.filled_amount.tolist()) == ([SHARE, 0], [9_00, 0])
+    books = apply_columns(held(), money(), found)
+    assert (books.held_nanos[1], books.sold[0], books.waiting[0]) == (5 * SHARE, 9_00, 0)
+
+
 def test_orders_go_to_a_window() -> None:
     orders = order_columns(held(), working())
     assert orders.account.tolist() == [0, 0, 1]

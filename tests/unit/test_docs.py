@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("COLUMNS.md", "DAY.md", "PROBLEM.md", "RULES.md", "TEXTS.md", "TRADING.md")
+PAGES = ("COLUMNS.md", "DAY.md", "DAY_COLUMNS.md", "PROBLEM.md", "RULES.md", "TEXTS.md", "TRADING.md")
 BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n*^```\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -26,7 +26,8 @@ def told(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("page", "blocks"), [("COLUMNS.md", 1), ("PROBLEM.md", 1), ("RULES.md", 11), ("TRADING.md", 1)]
+    ("page", "blocks"),
+    [("COLUMNS.md", 1), ("DAY_COLUMNS.md", 1), ("PROBLEM.md", 1), ("RULES.md", 11), ("TRADING.md", 1)],
 )
 def test_the_page_says_what_it_prints(page: str, blocks: int) -> None:
     found = BLOCKS.findall((DOCS / page).read_text())
