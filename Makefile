@@ -9,8 +9,8 @@ TEST_STAMP := $(VENV)/test-$(PINS)
 PEERS_STAMP := $(VENV)/peers-$(PINS)
 PROTO := piewise/v1/allocation.proto
 
-.PHONY: demo test serve check lint types stubs buf generate bench bench-full bench-rules bench-columns agree mutate day \
-  day-lives years clean
+.PHONY: demo test serve check lint types stubs buf generate bench bench-full bench-rules bench-columns bench-day agree mutate \
+  day day-lives years clean
 
 demo: $(RUN_STAMP)  ## every stated result of the seeds, and a realistic account, through a server
 	@$(BIN)/piewise demo
@@ -51,6 +51,9 @@ bench-rules: $(TEST_STAMP)  ## the caller's rules by size and event, beside SCIP
 
 bench-columns: $(TEST_STAMP)  ## accounts in columns: the loop, the wire, a million accounts from Parquet to Parquet
 	@$(BIN)/python -m benchmarks.run --columns --write benchmarks
+
+bench-day: $(TEST_STAMP)  ## the trading day in columns, from triggers to books, and a big broker's whole day
+	@$(BIN)/python -m benchmarks.run --day --write benchmarks
 
 agree: $(TEST_STAMP)  ## HiGHS, the reference and brute force on 5,000 generated accounts: do they come to the same?
 	@$(BIN)/python -m tests.reference.agree --cases 5000 --seed 1

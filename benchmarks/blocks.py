@@ -6,11 +6,14 @@ import resource
 import time
 
 import numpy as np
+from rich.console import Console
 
+from benchmarks.tables import Table
 from solver.steps import NANOS
 from solver.trading.block_columns import OrderColumns, aggregate_columns, allocate_columns, fill_totals
 
 PLANS, ORDERS, SECURITIES = 1_000_000, 10, 500
+TARGET_SECONDS = 10.0  # for all of them
 
 
 def orders_of(plans: int, seed: int = 1) -> tuple[OrderColumns, np.ndarray]:
@@ -27,9 +30,9 @@ def orders_of(plans: int, seed: int = 1) -> tuple[OrderColumns, np.ndarray]:
     return OrderColumns(account, security, sells, amount, quantity, step), price
 
 
-def main() -> None:
-    """Print the figures of one run, nine tenths of every block filled."""
-    orders, price = orders_of(PLANS)
+def blocks_table(plans: int = PLANS) -> Table:
+    """The orders of so many plans aggregated, nine tenths of every block filled and shared out."""
+    orders, price = orders_of(plans)
     began = time.perf_counter()
     blocks = aggregate_columns(orders)
     aggregated = time.perf_counter() - began
@@ -42,9 +45,17 @@ def main() -> None:
     allocated = time.perf_counter() - began
     assert (quantity.sum(), amount.sum()) == (filled.sum(), money.sum())
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"{len(quantity):,} orders, {len(filled):,} blocks: aggregated in {aggregated:.2f} s,", end=" ")
-    print(f"allocated in {allocated:.2f} s; {most:,} MiB at the most, columns included")
+    rows = (
+        ("aggregated", f"{aggregated:.2f}"),
+        ("shared out", f"{allocated:.2f}"),
+        ("together", f"{aggregated + allocated:.2f} ({TARGET_SECONDS * plans / PLANS:g})"),
+    )
+    note = (
+        f"{len(quantity):,} orders of {plans:,} plans, {SECURITIES} securities, {len(filled):,} blocks; one core, "
+        f"target in brackets; {most:,} MiB at the most."
+    )
+    return Table("Orders as blocks, and fills shared out", note, ("what", "seconds"), rows)
 
 
 if __name__ == "__main__":
-    main()
+    blocks_table().show(Console())

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.blocks import orders_of
+from benchmarks.tables import Table
 from benchmarks.trading import BOOKS_A_CALL as COLUMNS_A_CALL
 from benchmarks.trading import CLOCK, SLICES, booked, decision_books, trigger_books
 from server import book_columns
@@ -30,13 +29,13 @@ from solver import Holding, Pie, Plan, Portfolio, Rebalance, Security, Slice, pl
 from solver.trading.sessions import M1_WINDOWS
 from solver.trading.triggers import Drift, Policy, Scope
 
-ACCOUNTS, PLANS = 1_000_000, 1_000_000
-TRIGGERED_A_CALL, DECIDED_A_CALL, BOOKS_A_CALL, BOOKS = 5_000, 25_000, 100, 1_000
+ACCOUNTS = 1_000_000
+TRIGGERED_A_CALL, DECIDED_A_CALL, BOOKS_A_CALL = 5_000, 25_000, 100
 
 
-def triggers(client: Client) -> int:
+def triggers(client: Client, accounts: int) -> int:
     """Drift of 20 slices, for a tenth of the accounts."""
-    count = ACCOUNTS // 10
+    count = max(accounts // 10, TRIGGERED_A_CALL)
     books, policy = trigger_books(TRIGGERED_A_CALL), policy_message(Policy((Drift(Scope.SLICES, 3_000),)))
     for _ in range(count // TRIGGERED_A_CALL):
         columns = trigger_columns_message(books)
@@ -46,18 +45,19 @@ def triggers(client: Client) -> int:
     return count
 
 
-def decisions(client: Client) -> int:
+def decisions(client: Client, accounts: int) -> int:
     """One event and two trades each."""
     books, timetable = decision_books(DECIDED_A_CALL, 1), timetable_message(M1_WINDOWS)
-    for _ in range(ACCOUNTS // DECIDED_A_CALL):
+    calls = -(-accounts // DECIDED_A_CALL)
+    for _ in range(calls):
         columns = decision_columns_message(books)
         client.day.decide_columns(pb.DecideColumnsRequest(timetable=timetable, columns=columns))
-    return ACCOUNTS
+    return calls * DECIDED_A_CALL
 
 
-def window(client: Client) -> int:
+def window(client: Client, accounts: int) -> int:
     """Ten orders of every plan aggregated, nine tenths of every block filled and shared out; all sums are checked."""
-    orders, price = orders_of(PLANS)
+    orders, price = orders_of(accounts)
     blocks = read_blocks(client.day.aggregate_columns(pb.AggregateColumnsRequest(**p) for p in window_parts(orders)))
     assert blocks["orders"].sum() == len(orders.account)
     fills = []
@@ -85,30 +85,30 @@ def window(client: Client) -> int:
         for part in client.day.allocate_columns(parts())
     )
     assert shared == sum(fill.quantity_nanos for fill in fills)
-    return PLANS
+    return accounts
 
 
-def sizes(client: Client) -> int:
+def sizes(client: Client, accounts: int) -> int:
     """The orders of ten trades each, written, sent, sized and read."""
-    one, count = booked(), 0
-    for _ in range(ACCOUNTS // COLUMNS_A_CALL):
+    one, count, calls = booked(), 0, -(-accounts // COLUMNS_A_CALL)
+    for _ in range(calls):
         request = book_columns.size_request(one.held, one.value, one.trade)
         count += len(book_columns.read_sized(client.day.size_order_columns(request)).row)
-    assert count == len(one.working.row) * (ACCOUNTS // COLUMNS_A_CALL)
-    return ACCOUNTS
+    assert count == len(one.working.row) * calls
+    return calls * COLUMNS_A_CALL
 
 
-def standing(client: Client) -> int:
+def standing(client: Client, accounts: int) -> int:
     """Books of 20 slices after what came of ten orders each."""
-    one = booked()
-    for _ in range(ACCOUNTS // COLUMNS_A_CALL):
+    one, calls = booked(), -(-accounts // COLUMNS_A_CALL)
+    for _ in range(calls):
         request = book_columns.apply_request(one.held, one.money, one.working)
         found = book_columns.read_books(client.day.apply_fill_columns(request))
         assert found.sold.sum() == one.working.filled_amount.sum()
-    return ACCOUNTS
+    return calls * COLUMNS_A_CALL
 
 
-def books(client: Client) -> int:
+def books(client: Client, accounts: int) -> int:
     """Rebalanced accounts of 20 slices: opened, and every rest cancelled."""
     share = 10**9
     slices = tuple(Slice(f"s{k}", 5, Holding(f"S{k}", (90 + k) * 10_00, (90 + k) * share)) for k in range(SLICES))
@@ -119,14 +119,15 @@ def books(client: Client) -> int:
     assert isinstance(made, Plan)
     fill_plan(message, replace(made, nodes=()), pb.VIEW_FULL, portfolio_message(portfolio))
     one = pb.PlannedAccount(account_id="a", plan_id="p", portfolio=portfolio_message(portfolio), plan=message)
-    for _ in range(BOOKS // BOOKS_A_CALL):
+    calls = max(accounts // 1_000 // BOOKS_A_CALL, 1)  # one by one they are slow
+    for _ in range(calls):
         opened = client.day.open_books(pb.OpenBooksRequest(accounts=[one] * BOOKS_A_CALL)).accounts
         asked = pb.ApplyFillsRequest(accounts=[filled_message(o.books, (), None, None) for o in opened])
         assert all(account.finished for account in client.day.apply_fills(asked).accounts)
-    return BOOKS
+    return calls * BOOKS_A_CALL
 
 
-CASES: list[tuple[str, Callable[[Client], int]]] = [
+CASES: list[tuple[str, Callable[[Client, int], int]]] = [
     ("triggers: drift of 20 slices", triggers),
     ("decisions: windows of M1", decisions),
     ("books of 20 slices: opened, then applied", books),
@@ -136,19 +137,18 @@ CASES: list[tuple[str, Callable[[Client], int]]] = [
 ]
 
 
-def main() -> None:
-    """Print the table."""
-    table = Table(box=SIMPLE_HEAD)
-    for heading in ("over the wire", "accounts", "seconds", "accounts/s"):
-        table.add_column(heading, justify="left" if heading.startswith("over") else "right")
+def wire_table(accounts: int = ACCOUNTS) -> Table:
+    """Every method that takes many accounts, client and server on the same cores."""
+    rows = []
     with server_process() as (address, _), Client(address) as client:
         for name, work in CASES:
             began = time.perf_counter()
-            count = work(client)
+            count = work(client, accounts)
             seconds = time.perf_counter() - began
-            table.add_row(name, f"{count:,}", f"{seconds:.1f}", f"{count / seconds:,.0f}")
-    Console().print(table)
+            rows.append((name, f"{count:,}", f"{seconds:.1f}", f"{count / seconds:,.0f}"))
+    note = "Client and server on the same cores, over loopback; requests are made and answers read."
+    return Table("The trading day over the wire", note, ("what", "accounts", "seconds", "accounts/s"), tuple(rows))
 
 
 if __name__ == "__main__":
-    main()
+    wire_table().show(Console())

@@ -1,7 +1,7 @@
 """``make bench``: times beside their targets. ``make bench-full``: the whole suite, kept in RESULTS.md with plots.
 
-``make bench-rules``: the caller's rules by size; ``make bench-columns``: accounts in columns, a whole book among them.
-These two replace their own sections of RESULTS.md.
+``make bench-rules``: the caller's rules by size; ``make bench-columns``: accounts in columns, a whole book among them;
+``make bench-day``: the trading day in columns. These replace their own sections of RESULTS.md.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from server.requests import plan_request
 QUICK_STEP = 9  # one case in so many is enough to see that everything runs
 RULES_TITLE = "# The caller's rules"
 COLUMNS_TITLE = "# Accounts in columns"
-TITLES = (RULES_TITLE, COLUMNS_TITLE)
+DAY_TITLE = "# The trading day"
+TITLES = (RULES_TITLE, COLUMNS_TITLE, DAY_TITLE)
 PACKAGES = ("highspy", "numpy", "scipy", "cvxpy", "PySCIPOpt", "pyportfolioopt")
 
 
@@ -44,10 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--full", action="store_true", help="the whole suite, and not only the targets")
     parser.add_argument("--rules", action="store_true", help="only the caller's rules, by size and event")
     parser.add_argument("--columns", action="store_true", help="only accounts in columns: the loop, the wire, a book")
+    parser.add_argument("--day", action="store_true", help="only the trading day: triggers to books, in columns")
     parser.add_argument("--quick", action="store_true", help="a few instances of each, to see that everything runs")
     parser.add_argument("--write", metavar="DIR", type=Path, help="keep tables and plots as DIR/RESULTS.md")
     wanted = parser.parse_args(arguments)
-    wide = wanted.full or wanted.rules or wanted.columns
+    wide = wanted.full or wanted.rules or wanted.columns or wanted.day
     console, screen = Console(width=180 if wide else 100), Console(stderr=True)
     started = time.monotonic()
     with Progress(console=screen, transient=True) as progress:
@@ -55,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _rules_alone(wanted.quick, wanted.write, progress, console, started)
         if wanted.columns and not wanted.full:
             return _columns_alone(wanted.quick, wanted.write, progress, console, started)
+        if wanted.day and not wanted.full:
+            return _day_alone(wanted.quick, wanted.write, progress, console, started)
         families, repeats = (FAMILIES[:1], 2) if wanted.quick else (FAMILIES, 5)
         first = targets(progress, families, repeats)
         if not wanted.full:
@@ -111,11 +115,25 @@ def _columns_alone(quick: bool, folder: Path | None, progress: Progress, console
 
     accounts = 2_000 if quick else MILLION
     tables = column_tables(progress, accounts, quick)
+    return _shown(tables, COLUMNS_TITLE, _head("make bench-columns", accounts, started), folder, console)
+
+
+def _day_alone(quick: bool, folder: Path | None, progress: Progress, console: Console, started: float) -> int:
+    """The tables of the trading day, and their section of RESULTS.md written anew."""
+    from benchmarks.books import MILLION
+    from benchmarks.day_tables import day_tables
+
+    accounts = 20_000 if quick else MILLION
+    tables = day_tables(progress, accounts)
+    return _shown(tables, DAY_TITLE, _head("make bench-day", accounts, started), folder, console)
+
+
+def _shown(tables: Sequence[Table], title: str, head: str, folder: Path | None, console: Console) -> int:
     for table in tables:
         table.show(console)
     if folder:
         text = "\n".join(table.markdown() for table in tables)
-        _keep(folder, COLUMNS_TITLE, f"{COLUMNS_TITLE}\n\n{_head('make bench-columns', accounts, started)}\n{text}")
+        _keep(folder, title, f"{title}\n\n{head}\n{text}")
     return 0
 
 

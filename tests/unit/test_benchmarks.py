@@ -43,6 +43,17 @@ def test_the_whole_suite_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_trading_day_keeps_its_own_section(tmp_path: Path) -> None:
+    results = tmp_path / "RESULTS.md"
+    results.write_text("# Results\n\nof others\n\n# The trading day\n\nof yesterday\n")
+    assert run.main(["--day", "--quick", "--write", str(tmp_path)]) == 0
+    written = results.read_text()
+    assert "of others" in written
+    assert "of yesterday" not in written
+    for title in ("in columns", "Orders as blocks", "over the wire"):
+        assert title in written.partition("# The trading day")[2]
+
+
 def test_instances_are_frozen() -> None:
     """Other accounts under the old names would make results of different days incomparable: change the names too."""
     digest = hashlib.sha256()
