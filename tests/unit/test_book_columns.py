@@ -208,6 +208,7 @@ REFUSED = [
     (apply_with(money=spoiled(money(), "due", 0, MAX_MONEY + 1)), "money.due[0]", "OUT_OF_RANGE"),
     (apply_with(money=money(received=ints([0]))), "money.received", "LENGTHS_DIFFER"),
     (apply_with(money=spoiled(money(), "cash", 1, MAX_MONEY)), "money.cash[1]", "AMOUNT_TOO_LARGE"),
+    (apply_with(money=spoiled(money(), "cash", 0, MAX_MONEY - 100_00)), "money.cash[0]", "AMOUNT_TOO_LARGE"),
     (apply_with(held=spoiled(held(), "price_micros", 0, 2**61)), "held.held_nanos[1]", "AMOUNT_TOO_LARGE"),
     (apply_with(working=spoiled(working(), "row", 1, 6)), "working.row[1]", "OUT_OF_RANGE"),
     (apply_with(working=spoiled(working(), "row", 1, -1)), "working.row[1]", "OUT_OF_RANGE"),

@@ -100,6 +100,15 @@ def test_cash_that_is_not_there_is_not_spent() -> None:
     assert replanned(gone, cash=0).accounts.cash.tolist() == [8_00, 0]
 
 
+def test_what_is_cancelled_waits_no_more() -> None:
+    """What the plan kept for it is no money of the other purchases."""
+    orders = working()
+    more = {"row": 8, "sells": False, "amount": 4_00, "quantity_nanos": 2 * SHARE // 5, "cancelled": True}
+    columns = {n: np.append(getattr(orders, n), more.get(n, 0)) for n in WorkingColumns.__dataclass_fields__}
+    columns |= {name: columns[name].astype(np.bool_) for name in ("sells", "cancelled")}
+    assert replanned(WorkingColumns(**columns)).accounts.cash.tolist() == [11_00, 9_00]
+
+
 def test_a_liquidation_keeps_its_target_of_nothing() -> None:
     found = replanned(working(), event=ints([EventKind.LIQUIDATION] * 2), event_row=ints([2, 2]))
     assert found.row.tolist() == [1, 2, 3, 6, 7, 8]
