@@ -85,6 +85,6 @@ def test_purchases_in_columns_are_planned_again_as_one_by_one() -> None:
 
     every_account()
     print(f"\n{dict(seen)}")
-    assert min(seen[name] for name in ("again", "paid for", "bought", "in a pie")) >= 3
-    assert seen["liquidated"]
+    assert min(seen[name] for name in ("again", "paid for", "bought")) >= 3
+    assert min(seen["liquidated"], seen["in a pie"]) >= 1
     assert seen["to the row"] >= 50
