@@ -1,4 +1,4 @@
-"""Every table of accounts in columns, in one run: the loop, the wire, unary calls, a book, its proof, the roofline."""
+"""Every table of accounts in columns, in one run: the loop, the wire, single calls, a book, its proof, the roofline."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from rich.progress import Progress
 
 from benchmarks.books import book_tables, proof_table, roofline_table
 from benchmarks.bulk import GROUPS, bulk_tables, growth_in_slices, run_loop
+from benchmarks.quick import quick_table
 from benchmarks.tables import Table
 from benchmarks.unary import unary_table
 from benchmarks.wire import book, encodings, rates
@@ -26,5 +27,6 @@ def column_tables(progress: Progress, accounts: int, quick: bool) -> list[Table]
     sample = book(200 if quick else SAMPLE)
     on_the_wire = book(6_000)
     tables += [encodings(on_the_wire, plan_columns(on_the_wire)), rates(on_the_wire, plan_columns(on_the_wire))]
-    tables += [unary_table(), roofline_table(sample), *book_tables(progress, accounts), proof_table(progress, sample)]
+    tables += [quick_table(progress, 1 if quick else 8), unary_table()]
+    tables += [roofline_table(sample), *book_tables(progress, accounts), proof_table(progress, sample)]
     return tables

@@ -16,10 +16,11 @@ from server.conversion import (
     fingerprint,
     parse,
     parse_batch,
+    parse_marked,
     read_duration,
     read_request,
 )
-from server.express import planned_at_once, ready
+from server.express import planned_at_once
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.status import FingerprintMismatch
 from server.writing import fill_comparison, fill_response
@@ -38,6 +39,7 @@ from solver import (
     plan,
     rule_costs,
 )
+from solver.quick import ready
 
 __all__ = [
     "BATCH_SECONDS",
@@ -67,15 +69,14 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
     ``budget`` gets its clock here, once the asked limit is known. Raises the solver's typed errors.
     """
     begun = time.monotonic()
-    message = parse(pb.PlanRequest, data)
-    quick = _at_once(message, deadline)
+    message, mark = parse_marked(data)
+    quick = _at_once(message, mark, deadline)
     if quick:
         set_times(quick.diagnostics, started, begun)
         return quick
     request = read_request(message)
     explain = request.view in (pb.VIEW_NODES, pb.VIEW_FULL)
     _set_limits(budget, request, deadline, started, TELLING_SECONDS_A_BYTE * len(data) if explain else 0.0)
-    mark = fingerprint(message)
     _confirm(message.options.expected_fingerprint, mark)
     response = _headed(message)
     if request.validate_only:
@@ -100,7 +101,7 @@ def answer_at_once(data: bytes, deadline: float | None, started: float) -> pb.Pl
     if len(data) > AT_ONCE_BYTES or not ready():
         return None
     try:
-        response = _at_once(parse(pb.PlanRequest, data), deadline)
+        response = _at_once(*parse_marked(data), deadline)
     except InvalidRequest:
         return None
     if response:
@@ -108,13 +109,13 @@ def answer_at_once(data: bytes, deadline: float | None, started: float) -> pb.Pl
     return response
 
 
-def _at_once(message: pb.PlanRequest, deadline: float | None) -> pb.PlanResponse | None:
+def _at_once(message: pb.PlanRequest, mark: str, deadline: float | None) -> pb.PlanResponse | None:
     """The response where the short way has one, and there is a moment left for it."""
-    if message.options.engine != pb.ENGINE_KERNEL or not available(Engine.KERNEL):
+    if message.options.engine != pb.ENGINE_KERNEL or not (ready() or available(Engine.KERNEL)):
         return None
     if deadline is not None and deadline - time.monotonic() < MARGIN_SECONDS:
         return None
-    mark, response = fingerprint(message), _headed(message)
+    response = _headed(message)
     if message.options.expected_fingerprint not in ("", mark) or not planned_at_once(message, response, mark):
         return None
     return response
@@ -235,4 +236,4 @@ def set_times(diagnostics: pb.Diagnostics, started: float, begun: float) -> None
         (diagnostics.solve_time, time.monotonic() - begun),
     ):
         duration: Duration = written
-        duration.FromNanoseconds(int(seconds * 1e9))
+        duration.seconds, duration.nanos = divmod(int(seconds * 1e9), 10**9)

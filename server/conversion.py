@@ -54,6 +54,7 @@ __all__ = [
     "fingerprint",
     "parse",
     "parse_batch",
+    "parse_marked",
     "read_duration",
     "read_request",
     "read_rules",
@@ -92,12 +93,25 @@ class Request:
 def parse(kind: type[Kind], data: bytes) -> Kind:
     """``data`` as a message of ``kind``; raises ``InvalidRequest`` for garbage and for fields unknown here."""
     message = _message(kind, data)
-    known = kind()
-    known.CopyFrom(message)
-    known.DiscardUnknownFields()
-    if known.ByteSize() != message.ByteSize():
-        raise InvalidRequest(tuple(islice(_unknown_fields(message, ""), MAX_UNKNOWN_FIELDS)))
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != size:
+        raise InvalidRequest(tuple(islice(_unknown_fields(_message(kind, data), ""), MAX_UNKNOWN_FIELDS)))
     return message
+
+
+def parse_marked(data: bytes) -> tuple[pb.PlanRequest, str]:
+    """``data`` as a request, with its fingerprint; raises as ``parse``.
+
+    What comes back byte for byte once unknown fields are dropped had none; so most requests are written only once.
+    """
+    message = _message(pb.PlanRequest, data)
+    message.DiscardUnknownFields()
+    written = message.SerializeToString(deterministic=True)
+    if written != data:
+        message = parse(pb.PlanRequest, data)
+    plain = message.HasField("options") and not message.options.expected_fingerprint
+    return message, _mark(written) if plain else fingerprint(message)
 
 
 def parse_batch(data: bytes) -> pb.BatchPlanRequest:
@@ -113,16 +127,15 @@ def parse_batch(data: bytes) -> pb.BatchPlanRequest:
 
 
 def _message(kind: type[Kind], data: bytes) -> Kind:
-    name = kind.DESCRIPTOR.name
     if len(data) > MAX_REQUEST_BYTES:
         reason = f"has {len(data)} bytes; at most {MAX_REQUEST_BYTES} are accepted"
-        raise InvalidRequest((Violation(name, "REQUEST_TOO_LARGE", reason),))
+        raise InvalidRequest((Violation(kind.DESCRIPTOR.name, "REQUEST_TOO_LARGE", reason),))
     message = kind()
     try:
         message.ParseFromString(data)
     except (DecodeError, RecursionError) as error:
         reason = "is no valid message of this type, or is nested too deeply"
-        raise InvalidRequest((Violation(name, "MALFORMED_REQUEST", reason),)) from error
+        raise InvalidRequest((Violation(kind.DESCRIPTOR.name, "MALFORMED_REQUEST", reason),)) from error
     return message
 
 
@@ -151,7 +164,11 @@ def fingerprint(request: pb.PlanRequest) -> str:
     plain = pb.PlanRequest()
     plain.CopyFrom(request)
     plain.options.ClearField("expected_fingerprint")
-    return hashlib.sha256(plain.SerializeToString(deterministic=True) + SOLVER_VERSION.encode()).hexdigest()
+    return _mark(plain.SerializeToString(deterministic=True))
+
+
+def _mark(written: bytes) -> str:
+    return hashlib.sha256(written + SOLVER_VERSION.encode()).hexdigest()
 
 
 def read_request(request: pb.PlanRequest) -> Request:

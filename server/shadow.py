@@ -109,8 +109,10 @@ class Shadow:
 
     def offer_plan(self, data: bytes, response: pb.PlanResponse) -> None:
         """Take the ``response`` to the ``PlanRequest`` in ``data``, if it is the kernel's and its mark is chosen."""
+        if not self.share:
+            return
         found = response.plan.certificate
-        if not self.share or found.engine != "KERNEL":
+        if found.engine != "KERNEL":
             return
         if int(response.plan.fingerprint[:HEX_DIGITS], 16) < self.share * 16**HEX_DIGITS:
             self._take(_Waiting(lambda: pb.PlanRequest.FromString(data), _figures(found), len(data)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from solver.later import Later
 from solver.portfolio import Portfolio
 from solver.securities import Side
 
@@ -171,7 +172,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Later):
     """What is proved, in PROBLEM.md's letters: J (tracking_error), LB (lower_bound), ρ (rounding_slack).
 
     ``broken_rules`` names what a baseline breaks, by rule and slice; it is empty but for quality HEURISTIC.
@@ -192,7 +193,7 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Later):
     """A realisable plan. ``portfolio_after`` is the account once every order is done."""
 
     cash: CashFlow

@@ -29,6 +29,7 @@ from solver.plan import BoundSource, Infeasible, Limit, Plan, Quality
 from solver.portfolio import Portfolio
 from solver.problem import Ints, Problem
 from solver.prover import Incumbent, incumbent_of, proof_goal
+from solver.quick import planned_at_once
 from solver.report import Proved, in_listed_order, report
 from solver.rules import BASELINES, Budget, Engine, Rules
 from solver.search import LARGE, Outcome, search
@@ -78,6 +79,8 @@ def plan(
         naming every field at fault. More than the account holds, or no time left, is an ``Infeasible`` answer.
     """
     rules, budget = rules or Rules(), budget or Budget()
+    if engine is Engine.KERNEL and (at_once := planned_at_once(portfolio, events, rules, budget, explain)):
+        return at_once
     understood = understand(portfolio, events, rules)
     if isinstance(understood, Infeasible):
         return understood

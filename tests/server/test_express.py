@@ -14,6 +14,7 @@ pytest.importorskip("numba", reason="the extra 'kernel' is not installed")
 
 from server import answers
 from server.answers import answer_plan
+from server.conversion import fingerprint, parse, parse_marked
 from server.express import planned_at_once
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.requests import plan_request
@@ -145,6 +146,35 @@ def test_what_is_confirmed_is_what_is_planned() -> None:
     message.options.expected_fingerprint = "0" * 64
     with pytest.raises(Exception, match="expected_fingerprint"):
         answered(message)
+
+
+def test_a_request_and_its_fingerprint_are_read_at_once() -> None:
+    """Whatever order its bytes come in; and what is unknown is refused, however deep it lies."""
+    message = asked(account(), Deposit(1_000), 100)
+    data, bare, expecting = message.SerializeToString(), pb.PlanRequest(), pb.PlanRequest()
+    bare.CopyFrom(message)
+    bare.ClearField("options")
+    expecting.CopyFrom(message)
+    expecting.options.expected_fingerprint = "f" * 64
+    options = pb.PlanRequest(options=message.options).SerializeToString()
+    for told in (
+        data,
+        options + bare.SerializeToString(),
+        bare.SerializeToString(),
+        expecting.SerializeToString(),
+        b"",
+    ):
+        assert parse_marked(told) == (parse(pb.PlanRequest, told), fingerprint(parse(pb.PlanRequest, told)))
+    assert parse_marked(options + bare.SerializeToString()) == parse_marked(data) == parse_marked(data + options)
+    assert parse_marked(expecting.SerializeToString())[1] == parse_marked(data)[1]
+    deep = pb.PlanRequest()
+    deep.CopyFrom(message)
+    deep.portfolio.root.slices[0].pie.slices[1].MergeFromString(b"\xa2\x7d\x01x")
+    for told in (data + b"\xa2\x7d\x01x", deep.SerializeToString()):
+        with pytest.raises(InvalidRequest, match="which this version does not know"):
+            parse_marked(told)
+    with pytest.raises(InvalidRequest, match="valid message"):
+        parse_marked(b"\xff")
 
 
 def test_what_is_small_is_answered_without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from solver.engines.kernel.tree import BUYS, SELLS, Rows, load
 from solver.engines.kernel.twins import in_listed_order
 from solver.portfolio import MAX_DEPTH, MAX_SLICES
 
-__all__ = ["plan_all", "prepare", "prepared"]
+__all__ = ["plan_all", "plan_from", "prepare", "prepared"]
 
 NONE, OPTIMAL, FEASIBLE = QUALITIES.index("NONE"), QUALITIES.index("OPTIMAL"), QUALITIES.index("FEASIBLE")
 KERNEL = next(number for engine, number in ENGINES.items() if engine.value == "KERNEL")
@@ -45,7 +45,7 @@ def prepare() -> None:
 
 def prepared() -> bool:
     """Whether the loop is compiled in this process."""
-    return bool(getattr(_plan_from, "signatures", True))
+    return bool(getattr(plan_from, "overloads", True))
 
 
 def plan_all(accounts: Accounts, most_work: int = MAX_WORK) -> Plans:
@@ -61,7 +61,7 @@ def plan_all(accounts: Accounts, most_work: int = MAX_WORK) -> Plans:
     work, sheet = _memory(min(int(np.diff(accounts.start).max()), MAX_SLICES + 1))  # larger trees are not taken
     done = 0
     while True:
-        done = _plan_from(accounts, done, most_work, work, sheet, plans)
+        done = plan_from(accounts, done, most_work, work, sheet, plans)
         if done == count:
             return _without_room(plans)
         plans = _with_room(plans, 2 * len(plans.multiplier))
@@ -93,7 +93,7 @@ def _without_room(plans: Plans) -> Plans:
 
 
 @compiled
-def _plan_from(accounts: Accounts, first: int, most_work: int, work: Work, sheet: Sheet, plans: Plans) -> int:
+def plan_from(accounts: Accounts, first: int, most_work: int, work: Work, sheet: Sheet, plans: Plans) -> int:
     """Plan the accounts from ``first`` on. Returns the first for which there is no room left."""
     for account in range(first, len(accounts.event)):
         entries, cuts = plans.evidence_start[account], plans.cut_start[account]
