@@ -272,7 +272,8 @@ class _Change:
     def liquidate(self) -> None:
         """Sell every funded holding that left, or stands at or below a slice set to 0, into the pie that lost it."""
         for slice_id, child in self.index.slice.items():
-            if not isinstance(child.content, Holding) or child.content.value == 0:
+            # a fraction of a share that is worth less than a minor unit is sold, too: it would be lost
+            if not isinstance(child.content, Holding) or not (child.content.value or child.content.quantity_nanos):
                 continue
             pie_id = self._loser(slice_id)
             if pie_id is not None:

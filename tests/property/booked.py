@@ -60,8 +60,7 @@ def at_prices_of(draw: st.DrawFn, portfolio: Portfolio, coarse: bool) -> Portfol
         if not coarse and Steps.of(price, step, 2).coarse:
             step = 1
         securities.append(Security(of.security_id, price_micros=price, quantity_step_nanos=step))
-        odd = draw(st.sampled_from([0, 0, 1, 12_345])) if of.value else 0
-        quantity = unit(price).reaching(of.value) + odd
+        quantity = unit(price).reaching(of.value) + draw(st.sampled_from([0, 0, 1, 12_345]))
         if draw(st.booleans()):
             quantity = quantity // step * step
         return Holding(of.security_id, unit(price).amount(quantity), quantity)

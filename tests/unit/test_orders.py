@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -210,6 +212,20 @@ def test_a_liquidation_sells_the_shares_of_its_slice() -> None:
     (one,) = answer.orders
     assert (one.amount, one.quantity_nanos) == (7, 7 * SHARE)
     assert shares(answer) == {"b": 2 * SHARE}
+
+
+@pytest.mark.parametrize("kept", [(TargetSlice("b", 1),), (TargetSlice("a", 0), TargetSlice("b", 1))])
+def test_less_than_a_cent_is_sold_with_its_slice(kept: tuple[TargetSlice, ...]) -> None:
+    """For nothing, but no share is lost: the orders lead from the shares before to those afterwards."""
+    before = priced(10_000, None, SHARE - 1, 4 * SHARE)
+    held = Slice("a", 1, Holding("A", 0, SHARE - 1)), replace(before.root.slices[1], content=Holding("B", 4, 4 * SHARE))
+    both = tuple(Security(name, price_micros=10_000) for name in "AB")
+    before = replace(before, root=Pie(held), securities=both)
+    answer = plan(before, TargetChange((ChangedPie("", kept),)))
+    assert isinstance(answer, Plan)
+    (one,) = answer.orders
+    assert (one.security_id, one.amount, one.quantity_nanos, one.closes_position) == ("A", 0, SHARE - 1, True)
+    assert +Counter(shares(answer)) == Counter(b=4 * SHARE)
 
 
 CENT = Steps.of(10_000, 1, 2)  # of nanoshares, where a share is worth a cent
