@@ -112,7 +112,6 @@ def _rebalance(problem: Problem) -> CashStage:
             return CashStage((replace(problem, spare=least + window),), False)
     if least <= window:
         return CashStage((replace(problem, spare=window),), exact)
-    exact &= not (problem.nets and problem.situation.rebalanced)  # which pies an order's money is of is not looked at
     return CashStage((less(problem, problem.event_row, least),), exact)
 
 

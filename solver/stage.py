@@ -81,7 +81,7 @@ def least_left(problem: Problem, orders: np.ndarray, money: int) -> tuple[int, b
 def purchases(problem: Problem, row: int, money: int) -> tuple[Intervals, bool]:
     """What ``row`` may buy for ``money``: a range, or the amounts of its steps; and whether all of these are listed."""
     least, most = int(problem.buy_min[row]), min(int(problem.buy_max[row]), money)
-    return _amounts(problem, row, least, most)
+    return _amounts(problem, row, least, most, MIN_INTERVALS)
 
 
 def sales(problem: Problem, row: int) -> Intervals:
@@ -90,20 +90,20 @@ def sales(problem: Problem, row: int) -> Intervals:
     return [part for part in parts if part[1] > 0]
 
 
-def sales_in_steps(problem: Problem, row: int, most: int) -> tuple[Intervals, bool]:
-    """As ``sales`` up to about ``most``, of a part in steps only the amounts of these; and whether all are listed."""
+def sales_in_steps(problem: Problem, row: int, most: int, count: int) -> tuple[Intervals, bool]:
+    """As ``sales`` up to about ``most``, of a part in steps about ``count`` amounts; and whether all are listed."""
     steps, end = problem.steps.get(row), int(problem.sell_max[row])
     if steps is None or not end:
         return sales(problem, row), True
-    found, listed = _amounts(problem, row, int(problem.sell_min[row]), min(end, most + steps.most))
+    found, listed = _amounts(problem, row, int(problem.sell_min[row]), min(end, most + steps.most), count)
     return found + [part for part in sales(problem, row) if part[0] == problem.closes[row]], listed
 
 
-def _amounts(problem: Problem, row: int, least: int, most: int) -> tuple[Intervals, bool]:
-    """The amounts of an order between ``least`` and ``most``: a range, or so many steps as can still be listed."""
+def _amounts(problem: Problem, row: int, least: int, most: int, count: int) -> tuple[Intervals, bool]:
+    """The amounts of an order between ``least`` and ``most``: a range, or about ``count`` of its steps."""
     steps = problem.steps.get(row)
     if steps is None:
         return ([(least, most)] if least <= most else []), True
     counts = range(steps.reaching(least), steps.within(most) + 1)
-    thinned = counts[:: max(1, len(counts) // MIN_INTERVALS)]
+    thinned = counts[:: max(1, len(counts) // count)]
     return [(steps.amount(k),) * 2 for k in thinned], len(thinned) == len(counts)

@@ -17,6 +17,8 @@ from solver.sums import Intervals, reachable
 
 __all__ = ["largest_step", "settles", "withdrawal"]
 
+MOST_AMOUNTS, FEWEST = 480, 4  # amounts of all orders in steps, and of one, that are listed: a caller waits
+
 
 def withdrawal(problem: Problem) -> CashStage:
     """Which surplus ranks best: see ``decide_cash``."""
@@ -45,8 +47,12 @@ def _in_steps(problem: Problem) -> CashStage:
     """A surplus below the largest step ranks equal, and where steps come to more, up to the least there is."""
     wanted, window = -int(problem.received[problem.event_row]), largest_step(problem) - 1
     orders = [c for c in problem.orders.tolist() if sales(problem, c)]
+    fine = [c for c in orders if c not in problem.steps or problem.steps[c].most <= window + 1]
+    if _plainly_reachable([sales(problem, c) for c in fine if problem.sell_max[c]], wanted, window):
+        return CashStage((replace(problem, spare=window),), True)
     limit = wanted + 2 * max((low for c in orders for low, _ in sales(problem, c)), default=0)
-    found = [sales_in_steps(problem, c, limit) for c in orders]
+    count = max(FEWEST, MOST_AMOUNTS // max(1, len(orders)))
+    found = [sales_in_steps(problem, c, limit, count) for c in orders]
     sums, exact = reachable([parts for parts, _ in found], limit, thinned=True)
     least = _least_surplus(sums, wanted)
     exact &= all(listed for _, listed in found)
@@ -62,15 +68,18 @@ def _least_surplus(sums: Intervals, wanted: int) -> int:
     return min((max(low, wanted) for low, high in sums if high >= wanted), default=wanted) - wanted
 
 
-def _plainly_reachable(ranges: list[Intervals], wanted: int) -> bool:
-    """Whether the widest ranges alone make ``wanted``: beside [a, b] another [c, d] leaves no gap if c ≤ b − a + 1."""
+def _plainly_reachable(ranges: list[Intervals], wanted: int, window: int = 0) -> bool:
+    """Whether the widest ranges alone make ``wanted``: beside [a, b] another [c, d] leaves no gap if c ≤ b − a + 1.
+
+    With a ``window`` what is up to that above will do, and so will ranges in which amounts lie no further apart.
+    """
     low = high = 0
     for least, most in sorted((part for parts in ranges for part in parts[:1]), key=lambda part: part[0] - part[1]):
         if not high:
             low, high = least, most
-        elif least <= high - low + 1:
+        elif least <= high - low + window + 1:
             high += most
-        if low <= wanted <= high:
+        if low - window <= wanted <= high:
             return True
     return False
 
