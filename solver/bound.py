@@ -125,14 +125,13 @@ def _ends(problem: Problem, row: int, least: int, most: int) -> Iterator[int]:
     steps = problem.steps.get(row)
     for side, (lows, highs) in zip(SIDES, problem.ranges(np.array([row])), strict=True):
         first, last = max(int(lows[0]), least), min(int(highs[0]), most)
-        if steps and side != CLOSES and first <= last:
+        if first > last:
+            continue
+        if steps and side != CLOSES:
             smaller, larger = sorted((abs(first), abs(last)))
-            first, last = sorted(
-                (side * steps.amount(steps.reaching(smaller)), side * steps.amount(steps.within(larger)))
-            )
-            if steps.reaching(smaller) > steps.within(larger):
-                continue
-        if first <= last:
+            counts = steps.reaching(smaller), steps.within(larger)
+            yield from (side * steps.amount(count) for count in counts if counts[0] <= counts[1])
+        else:
             yield from (first, last)
 
 
