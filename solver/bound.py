@@ -21,17 +21,18 @@ Source: PROBLEM.md §3; Lagrangian duality by counts of trading slices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from solver.problem import Floats, Ints, Problem
+from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 from solver.steps import StepTable
 
 __all__ = ["Branch", "Cut", "Option", "PieTable", "Stopped", "TreeBound", "base_cost", "tightened"]
 
 Cut = tuple[int, int, int]  # an order's row, and the least and the most that it may trade
+TIGHTENINGS = 2  # of net orders beside the tree
 COUNTED = 64  # numbers of trading leaves that a parent tells apart in one nested pie
 NO_PRICES: Mapping[int, float] = {}
 UNIT_ROUNDOFF = 2.0**-53  # the bound is lowered by what rounding may have added to its sums
@@ -95,8 +96,46 @@ def tightened(problem: Problem, low: Ints, high: Ints) -> bool:
     """Narrow ``low`` and ``high`` (one entry a row) to what the sums of the tree leave; whether there is anything left.
 
     Slice c of a pie whose slices sum up to T trades at least T − Σ high of the others, and at most T − Σ low: up the
-    tree for the pies, then down for their slices.
+    tree for the pies, then down for their slices. So do the leaves of a net order, which does what its domain has.
     """
+    for _ in range(TIGHTENINGS if problem.nets else 0):
+        if not _tightened_nets(problem, low, high) or not _tightened_tree(problem, low, high):
+            return False
+    return _tightened_tree(problem, low, high)
+
+
+def _tightened_nets(problem: Problem, low: Ints, high: Ints) -> bool:
+    """Narrow net orders to their domains and to what their leaves add up to, and the leaves to what they leave them."""
+    for row, leaves in problem.nets.items():
+        least, most = max(int(low[row]), int(low[leaves].sum())), min(int(high[row]), int(high[leaves].sum()))
+        ends = list(_ends(problem, row, least, most))
+        if not ends:
+            return False
+        low[row], high[row] = min(ends), max(ends)
+        floor, ceiling = low[leaves], high[leaves]
+        low[leaves] = np.maximum(floor, ceiling + (int(low[row]) - int(ceiling.sum())))
+        high[leaves] = np.minimum(ceiling, floor + (int(high[row]) - int(floor.sum())))
+    return True
+
+
+def _ends(problem: Problem, row: int, least: int, most: int) -> Iterator[int]:
+    """The first and the last amount of each part of an order's domain between ``least`` and ``most``."""
+    if least <= 0 <= most:
+        yield 0
+    steps = problem.steps.get(row)
+    for side, (lows, highs) in zip(SIDES, problem.ranges(np.array([row])), strict=True):
+        first, last = max(int(lows[0]), least), min(int(highs[0]), most)
+        if first > last:
+            continue
+        if steps and side != CLOSES:
+            smaller, larger = sorted((abs(first), abs(last)))
+            counts = steps.reaching(smaller), steps.within(larger)
+            yield from (side * steps.amount(count) for count in counts if counts[0] <= counts[1])
+        else:
+            yield from (first, last)
+
+
+def _tightened_tree(problem: Problem, low: Ints, high: Ints) -> bool:
     event = problem.event_row
     for p, rows in zip(reversed(problem.pies), reversed(problem.children), strict=True):
         if p != event:

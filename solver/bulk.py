@@ -14,7 +14,7 @@ import numpy as np
 
 from solver.bound import Branch, Cut
 from solver.building import build_problem
-from solver.cash import decide_cash, settles
+from solver.cash import decide_cash
 from solver.certificate import allowed_gap, broken_rules, certify
 from solver.columns import (
     BOUND_SOURCES,
@@ -35,6 +35,7 @@ from solver.planning import Solved, solve
 from solver.problem import Ints, Problem
 from solver.rules import BASELINES, Budget, Engine
 from solver.situations import Understood, understand
+from solver.surplus import settles
 
 __all__ = ["Planned", "plan_columns", "recheck"]
 

@@ -78,12 +78,20 @@ def broken_rules(problem: Problem, trades: Sequence[int]) -> list[str]:
             broken += [f"{rule}:{tree.slice_ids[rows[0]]}" for rule in _broken_by_order(problem, rows, ordered)]
     flows, loose = _flows(problem, trades)
     broken += [f"FLOW_NOT_CONSERVED:{tree.slice_ids[p]}" for p in loose]
+    if problem.beyond < sum(max(0, -flows[p] - problem.window(p)) for p in _side_by_side(problem)):
+        broken.append(f"FLOW_NOT_CONSERVED:{tree.slice_ids[problem.event_row]}")
     for row in inside:
         if tree.children[row] and problem.mode[row] is Mode.NOTHING:
             passes = problem.situation.rebalanced and problem.leaves_cash(row)  # cash left by pies that rebalance in it
             if not (-math.inf if passes else 0) <= flows[row] <= 0:
                 broken.append(f"OUTSIDE_EVENT:{tree.slice_ids[row]}")
     return broken
+
+
+def _side_by_side(problem: Problem) -> list[int]:
+    """Pies beside each other where orders that they share leave cash: what is beyond their own counts in sum."""
+    above = problem.tree.parent
+    return [p for p in problem.situation.rebalanced if problem.beyond and problem.mode[above[p]] is Mode.NOTHING]
 
 
 def _by_security(problem: Problem) -> list[list[int]]:
@@ -182,14 +190,13 @@ def _given(problem: Problem, p: int, flow: int) -> bool:
     """Whether a pie that rebalances by itself may get ``flow`` from its parent, or give it.
 
     A retired one gets nothing. Where nothing happens above, it gives less than m, or than its smallest order, that it
-    could not place.
+    could not place, and more only where orders that several pies share force it.
     """
     above = problem.mode[problem.tree.parent[p]]
     if flow > 0:
         return above in (Mode.BUYING, Mode.REBALANCING) and not _retired(problem, p)
     if above is Mode.NOTHING:
-        leaves = problem.leaves[np.isin(problem.leaves, problem.tree.below(p))]
-        return flow == 0 or (-flow < max(problem.min_trade, problem.smallest_order(leaves)) and problem.leaves_cash(p))
+        return flow == 0 or (-flow <= problem.window(p) + problem.beyond and problem.leaves_cash(p))
     return True  # that nothing is taken where the parent buys is looked at before
 
 

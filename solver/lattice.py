@@ -21,6 +21,7 @@ __all__ = ["nearby_trades", "stepped_trades", "steps_wanted", "wanted"]
 
 MOST_MOVES = 400  # steps given up or added until the trades sum up
 MOST_BETTER = 20  # improvements after that: what many steps at once improve is for ``nearby_trades``
+MOST_BESIDE = 24  # steps, and exchanges of steps, tried where the trades sum up and yet some pie's do not
 NEIGHBOURS = 6  # leaves tried in each direction when two of them exchange a step
 WIDTH = 100  # sums that are kept while the slices of a pie are added up, one after the other
 KEPT = 40  # of a nested pie's sums, those that the pie above sees
@@ -50,6 +51,7 @@ class _Descent:
         self.loose = any(sides[row] and row not in problem.steps for row in problem.orders.tolist()) or bool(
             problem.nets
         )
+        self.tied = bool(problem.nets) or any(p in problem.situation.rebalanced for p in problem.pies[1:])
         self.paths = {row: self._path(row) for row in self.rows}
         low, high = leaf_intervals(problem, sides)
         free = [row for row in problem.orders.tolist() if row not in problem.steps]
@@ -105,7 +107,8 @@ class _Descent:
             least, most = self._left()
             short = self._short(least, most)
             if not short:
-                return exact_trades(self.problem, self.sides, self.points)
+                found = exact_trades(self.problem, self.sides, self.points)
+                return self._beside() if found is None and self.tied else found
             moves = []
             for cost, row, change in self._moves(self._flows(), 1 if short > 0 else -1):
                 still = abs(self._short(least - change, most - change))
@@ -114,6 +117,20 @@ class _Descent:
             if not moves:
                 return None
             _, _, row, self.points[row] = min(moves)
+        return None
+
+    def _beside(self) -> Ints | None:
+        """The trades after a step of one order, or an exchange of steps between two, that some pie was short of."""
+        flows, old = self._flows(), dict(self.points)
+        up, down = self._moves(flows, 1), self._moves(flows, -1)
+        tries = [{row: change} for _, row, change in (*up[:NEIGHBOURS], *down[:NEIGHBOURS])]
+        tries += [{a: x, b: y} for _, a, x in up[:NEIGHBOURS] for _, b, y in down[:NEIGHBOURS] if a != b]
+        for changes in tries[:MOST_BESIDE]:
+            self.points = old | {row: old[row] + change for row, change in changes.items()}
+            found = exact_trades(self.problem, self.sides, self.points)
+            if found is not None:
+                return found
+        self.points = old
         return None
 
     def _left(self) -> tuple[int, int]:

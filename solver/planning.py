@@ -19,12 +19,13 @@ import numpy as np
 
 from solver.bound import Branch
 from solver.building import build_problem
-from solver.cash import CashStage, any_cash, decide_cash, settles
+from solver.cash import decide_cash
 from solver.cents import exact_trades, retired_excess
 from solver.certificate import Findings, broken_rules, certify, measure
 from solver.engines.reference import second_opinion
 from solver.events import Events
 from solver.greedy import GreedyRule, greedy
+from solver.looser import looser_stages
 from solver.plan import BoundSource, Infeasible, Limit, Plan, Quality
 from solver.portfolio import Portfolio
 from solver.problem import Ints, Problem
@@ -34,6 +35,8 @@ from solver.report import Proved, in_listed_order, report
 from solver.rules import BASELINES, Budget, Engine, Rules
 from solver.search import LARGE, Outcome, search
 from solver.situations import Understood, understand
+from solver.stage import CashStage
+from solver.surplus import settles
 
 __all__ = ["Solved", "available", "check_request", "plan", "plan_by_rule", "solve"]
 
@@ -148,9 +151,8 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
         engine = Engine.HIGHS if engine is Engine.KERNEL else engine
         look = _referred if engine is Engine.REFERENCE else search
         found = _found(look, stage, budget)
-        looser = None if found or budget.exhausted else any_cash(problem)
-        if looser:
-            stage, found = looser, _found(look, looser, budget)
+        for looser in () if found or budget.exhausted else looser_stages(problem, budget):
+            stage, found = (stage, found) if found else (looser, _found(look, looser, budget))
     if not found:
         return Infeasible("OUT_OF_TIME" if budget.exhausted else "NO_PLAN_FOUND", ())
     best = min(found, key=lambda o: (o.excess, o.incumbent.error if o.incumbent else np.inf))

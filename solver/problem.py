@@ -77,7 +77,8 @@ class Problem:
     ``keep`` is ⌈A°_n⌉ for the retired rows inside the event and −1 elsewhere. ``pies`` lists the rows of the pies
     that have money to split, parents first, ``children`` their slices. ``spare`` is the most cash that may be
     left at the event's pie while ranking equal; ``idle`` are the pies that must buy nothing, ``idle_cash`` what
-    they leave.
+    they leave. ``beyond`` is the least that pies which rebalance side by side have to leave in sum beyond what each of
+    them may (``window``).
     """
 
     situation: Situation
@@ -108,6 +109,7 @@ class Problem:
     spare: int = 0
     idle: frozenset[int] = frozenset()
     idle_cash: int = 0
+    beyond: int = 0
 
     @property
     def tree(self) -> Tree:
@@ -184,6 +186,15 @@ class Problem:
         orders = self.orders_of(leaves)
         rows = orders[self.buy_max[orders] > 0].tolist()
         return min((max(int(self.buy_min[c]), self.steps[c].most if c in self.steps else 1) for c in rows), default=1)
+
+    def leaves_below(self, p: int) -> NDArray[np.intp]:
+        """The leaves inside pie ``p`` that may trade."""
+        below = self.tree.below(p)
+        return self.leaves[(self.leaves >= below.start) & (self.leaves < below.stop)]
+
+    def window(self, p: int) -> int:
+        """What a rebalance of pie ``p`` may leave while ranking equal: less than m, or than its smallest order."""
+        return max(self.min_trade, self.smallest_order(self.leaves_below(p))) - 1
 
     @property
     def gapless(self) -> bool:

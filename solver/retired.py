@@ -17,9 +17,9 @@ from itertools import combinations
 
 import numpy as np
 
-from solver.cash import sales
 from solver.ideal import Mode
 from solver.problem import Problem
+from solver.stage import sales
 from solver.sums import Intervals, reachable
 
 __all__ = ["least_excess"]

@@ -47,10 +47,13 @@ def search(problem: Problem, budget: Budget) -> Outcome:
     start = start_plan(held)
     outcome = Outcome(problem, start)
     proposal = _proposal(held, start, budget, NODES_FIRST)
-    if start is None and proposal.sides is None:
-        if proposal.stopped or budget.exhausted:
+    if start is not None or proposal.sides is not None:
+        _rounds(held, proposal, outcome, budget)
+    if outcome.incumbent is None:
+        if budget.exhausted or (proposal.stopped and proposal.sides is None):
             outcome.stopped = True
             return outcome
+        outcome.engine_bound, outcome.stopped = 0.0, False  # of plans in which retired slices keep no more
         found = highs.least_excess(problem, budget, NODES_LATER)
         if found is None:
             outcome.stopped = True
@@ -66,8 +69,6 @@ def search(problem: Problem, budget: Budget) -> Outcome:
         proposal = _proposal(held, start, budget, NODES_FIRST)
         _rounds(held, proposal, outcome, budget)
         outcome.engine_bound = 0.0  # HiGHS's is that of one way to share what they keep, and others may be better
-    else:
-        _rounds(held, proposal, outcome, budget)
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
     return outcome
@@ -190,7 +191,7 @@ def _guesses(problem: Problem) -> Iterator[Ints]:
     buys, sells, closes = (np.maximum(least, floor) <= np.minimum(most, ceiling) for least, most in ranges)
     down = np.where(sells, -1, np.where(closes, CLOSES, 0))
     toward = np.where(ideal > 0, np.where(buys, 1, 0), np.where(ideal < 0, down, 0))
-    must = np.where(problem.flow_max[orders] < 0, down, 0)
+    must = np.where(ceiling < 0, down, np.where(floor > 0, 1, 0))
     for share in (0.5, 1.0, 0.0, 0.75, 0.25):
         wanted = (np.abs(ideal) >= share * m) & (ideal != 0)
         yield _with_leaders(problem, np.where(must != 0, must, np.where(wanted, toward, 0)))

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 from solver.building import build_problem
 from solver.conflicts import check_amounts, check_pairs, rebalanced_rows
 from solver.domains import Limits, unlimited
-from solver.errors import InvalidRequest, Unsupported, Violation
-from solver.events import Deposit, Event, Events, Reach, Rebalance, TargetChange, Withdrawal, listed
+from solver.errors import InvalidRequest, Violation
+from solver.events import Deposit, Event, Events, Reach, TargetChange, Withdrawal, listed
 from solver.funds import Funds, funds_of
 from solver.ideal import Mode
 from solver.plan import Infeasible
@@ -54,8 +54,7 @@ class Understood:
 def understand(portfolio: Portfolio, events: Events, rules: Rules) -> Understood | Infeasible:
     """Check one event, or several at once, and pose them.
 
-    Raises ``InvalidRequest`` naming the field (``Unsupported`` where a pie that rebalances beside buys or sells alone
-    meets quantity steps); a withdrawal above what can be raised, or a liquidation of what may not
+    Raises ``InvalidRequest`` naming the field; a withdrawal above what can be raised, or a liquidation of what may not
     be sold, is an ``Infeasible`` answer.
     """
     events = listed(events)
@@ -78,7 +77,6 @@ def understand(portfolio: Portfolio, events: Events, rules: Rules) -> Understood
         return unpaid
     answer = posed.understood(changed)
     _check_securities(portfolio, answer)
-    _check_steps(answer)
     return answer
 
 
@@ -266,29 +264,3 @@ def _check_securities(portfolio: Portfolio, understood: Understood) -> None:
     ]
     if faults:
         raise InvalidRequest(tuple(faults))
-
-
-def _check_steps(understood: Understood) -> None:
-    """No pie rebalances inside one that only buys or only sells while securities trade in steps of several cents.
-
-    What its orders leave over could not become cash there, so that a plan may exist and not be found.
-    """
-    situation = understood.situation
-    coarse = any(limit.steps and limit.steps.coarse for limit in situation.limits.values())
-    problem = build_problem(situation) if coarse and situation.rebalanced else None
-    if problem is None or not problem.steps:
-        return
-    tied = {problem.tree.slice_ids[p] for p in situation.rebalanced if not problem.leaves_cash(p)}
-    first = min(problem.steps)
-    stepped = problem.tree.security_ids[int(problem.nets[first][0]) if first in problem.nets else first]
-    told = (
-        f"is a rebalance inside a pie that only buys or only sells, while {stepped!r} trades in quantity steps worth "
-        "more than a minor unit; together these are not supported yet, so send the rebalance by itself"
-    )
-    faults = [
-        Violation(f"events[{i}].rebalance", "UNSUPPORTED", told)
-        for i, event in enumerate(understood.events)
-        if isinstance(event, Rebalance) and event.slice_id in tied
-    ]
-    if faults:
-        raise Unsupported(tuple(faults))

@@ -23,12 +23,13 @@ def reachable(ranges: list[Intervals], limit: int, thinned: bool = False) -> tup
     """
     sums: Intervals = [(0, 0)]
     exact = True
-    most = max(MIN_INTERVALS, min(MAX_INTERVALS, MAX_WORK // max(1, len(ranges))))
+    work = max(1, len(ranges), sum(len(parts) for parts in ranges) // 2)  # an order has a part or two, or many steps
+    most = max(MIN_INTERVALS, min(MAX_INTERVALS, MAX_WORK // work))
     for parts in sorted(ranges, key=lambda parts: [(low - high, -high) for low, high in parts]):
         shifted = [(a + low, b + high) for low, high in parts for a, b in sums if a + low <= limit]
         sums = _merged(sums + shifted)
-        if len(sums) > most:
-            sums, exact = (sums[::2] if thinned else _coarser(sums)), False
+        while len(sums) > most:
+            sums, exact = (sums[:: -(-len(sums) // most)] if thinned else _coarser(sums)), False
     beyond = sum(max((high for _, high in parts), default=0) for parts in ranges)
     return (sums if any(b >= limit for _, b in sums) else _merged([*sums, (beyond, beyond)])), exact
 

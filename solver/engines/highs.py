@@ -7,6 +7,7 @@ elsewhere: what comes back from here is a proposal and a claim.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import highspy
@@ -27,7 +28,7 @@ from solver.engines.joint import (
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
 
-__all__ = ["Proposal", "continuous", "least_excess", "propose"]
+__all__ = ["Proposal", "continuous", "least_beyond", "least_excess", "propose"]
 
 GAP = 1e-6  # HiGHS's mip_feasibility_tolerance: asking for less than it loops for ever
 _local = threading.local()
@@ -113,6 +114,29 @@ def least_excess(problem: Problem, budget: Budget, node_limit: int) -> tuple[Int
     for row, column in excess.items():
         kept[row] = round(float(values[column]) * layout.unit)
     return kept, Proposal(sides, -np.inf, False, _was_stopped(status), counted)
+
+
+def least_beyond(
+    problem: Problem, windows: Mapping[int, int], budget: Budget, node_limit: int
+) -> dict[int, int] | None:
+    """How much each pie of ``windows`` gives beyond that (minor units) where all of that together is least.
+
+    ``None`` where HiGHS found no plan.
+    """
+    model, layout = Model(), layout_of(problem)
+    layout.worth = layout.unit
+    write_switches(problem, model, layout)
+    for p in problem.pies[1:]:
+        pie_column(problem, model, layout, p)
+    beyond = {}
+    for p, window in windows.items():
+        beyond[p] = model.column(0.0, np.inf, cost=1.0)
+        model.row(-float(window) / layout.unit, np.inf, [*layout.flow[p], beyond[p]], [1.0, 1.0])
+    write_conservation(problem, model, layout)
+    _, values, _ = _run(model, budget, node_limit)
+    if values is None:
+        return None
+    return {p: round(float(values[column]) * layout.unit) for p, column in beyond.items()}
 
 
 def _run(model: Model, budget: Budget, node_limit: int) -> tuple[highspy.HighsModelStatus, Floats | None, float]:

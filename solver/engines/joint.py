@@ -141,6 +141,8 @@ def write_switches(problem: Problem, model: Model, layout: Layout) -> None:
                 _write_steps(model, layout, row, side, problem.steps[row], max(abs(least), abs(most)))
         if len(switches) > 1:
             model.row(-np.inf, 1.0, switches, [1.0] * len(switches))
+        if problem.flow_min[row] > -max(problem.sell_max[row], problem.closes[row]):  # so much at least is placed
+            model.row(float(problem.flow_min[row]) / unit, np.inf, layout.flow[row], [1.0] * len(layout.flow[row]))
         if problem.flow_max[row] < 0:  # it must go below what it holds: retired, or above its largest position
             model.row(-np.inf, float(problem.flow_max[row]) / unit, layout.flow[row], [1.0] * len(layout.flow[row]))
     for row in problem.leaves[problem.order_row[problem.leaves] != problem.leaves].tolist():

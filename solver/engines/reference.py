@@ -32,12 +32,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.engines.choices import Choices
 from solver.engines.whole import CENT, Shared, whole_cents
 from solver.errors import EngineUnavailable, Unsupported, Violation
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
+from solver.side_by_side import pies_side_by_side
 
 __all__ = ["Opinion", "second_opinion"]
 
@@ -213,6 +215,9 @@ class _Statement:
             left = self.y[p] + problem.received[p] / self.unit - self.cp.sum(self.y[rows])
             free = problem.spare if p == problem.event_row else 0
             found += [left >= 0, left <= free / self.unit] if free else [left == 0]
+        if problem.beyond:  # of pies side by side, what each leaves beyond its own, in sum
+            kept = {p: (-self.y[p] - problem.window(p) / self.unit) for p in pies_side_by_side(problem)}
+            found.append(self.cp.sum([self.cp.pos(more) for more in kept.values()]) <= problem.beyond / self.unit)
         return found
 
     def _sides(self) -> list[Any]:
@@ -287,5 +292,16 @@ class _Statement:
             low, high = np.maximum(low, lows), np.minimum(high, highs)
         lowest, highest = self.low.copy(), self.high.copy()
         lowest[choices.alone], highest[choices.alone] = low[:singles], high[:singles]
-        shared = zip(choices.shared, low[singles:].tolist(), high[singles:].tolist(), strict=True)
-        return np.asarray(self.y.value) * self.unit, lowest, highest, list(shared)
+        shared = list(zip(choices.shared, low[singles:].tolist(), high[singles:].tolist(), strict=True))
+        if self.problem.beyond:
+            shared = [self._fixed(*one) for one in shared]
+            lowest = np.maximum(lowest, self.problem.flow_min[: len(lowest)])
+            highest = np.minimum(highest, self.problem.flow_max[: len(highest)])
+        return np.asarray(self.y.value) * self.unit, lowest, highest, shared
+
+    def _fixed(self, leaves: NDArray[np.intp], low: int, high: int) -> Shared:
+        """An order that several pies share, with no more room than what they leave in sum gives it."""
+        problem, row = self.problem, int(self.problem.order_row[leaves[0]])
+        if row not in problem.nets:
+            return leaves, low, high
+        return leaves, max(low, int(problem.flow_min[row])), min(high, int(problem.flow_max[row]))

@@ -8,6 +8,8 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from solver import (
+    Block,
+    BlockReason,
     Deposit,
     Event,
     Holding,
@@ -17,6 +19,8 @@ from solver import (
     Reach,
     Rebalance,
     Rules,
+    Security,
+    Side,
     Slice,
     TargetChange,
     Withdrawal,
@@ -108,6 +112,37 @@ def several(
         portfolio = replace(portfolio, securities=draw(securities_of(portfolio, most_value)))
     if steps:
         portfolio = draw(stepped(portfolio))
+    try:
+        check_request(portfolio, events, rules)
+    except InvalidRequest:
+        assume(False)
+    return portfolio, events, rules
+
+
+@st.composite
+def rebalances_side_by_side(draw: st.DrawFn, most_value: int = 9, most_leaves: int = 5, steps: bool = False) -> Several:
+    """Pies that are asked to rebalance, each by its own event, hold the same few securities, some under rules."""
+    portfolio = draw(sharing(draw(side_by_side(most_value, most_leaves))))
+    tree = flatten(portfolio)
+    nested = [tree.slice_ids[row] for row, children in enumerate(tree.children) if children and row]
+    asked = draw(st.lists(st.sampled_from(nested), min_size=2, max_size=len(nested), unique=True))
+    events: tuple[Event, ...] = tuple(Rebalance(p, draw(st.sampled_from(Reach)), f"of {p}") for p in asked)
+    if draw(st.integers(0, 4)) == 0:
+        events += (TargetChange(draw(target_changes(portfolio)).pies, "change"),)
+    securities = draw(securities_of(portfolio, most_value))
+    if draw(
+        st.booleans()
+    ):  # all has to come down, and little of it may be bought: cash is left beyond what ranks equal
+        names = sorted({name for name in tree.security_ids if name})
+        shut = (Block(Side.BUY, BlockReason.RESTRICTED),)
+        most = st.integers(0, most_value)
+        securities = tuple(
+            Security(name, max_value=draw(most), blocks=draw(st.sampled_from([shut, ()]))) for name in names
+        )
+    portfolio = replace(portfolio, securities=securities)
+    if steps:
+        portfolio = draw(stepped(portfolio))
+    rules = Rules(draw(st.sampled_from([0, 1, 2, most_value // 4, most_value // 2])))
     try:
         check_request(portfolio, events, rules)
     except InvalidRequest:

@@ -34,6 +34,15 @@ def case_of(account: Ruled) -> Problem | None:
 
 def best_in_branch(case: Problem, cuts: list[Cut]) -> float | None:
     """J of the best plan that keeps no more of retired slices than the ideal, with each cut order within its cut."""
+    grid = plans_in_branch(case, cuts)
+    if grid is None:
+        return None
+    excess, error = _score(case, grid)
+    return float(error[excess == 0].min()) if (excess == 0).any() else None
+
+
+def plans_in_branch(case: Problem, cuts: list[Cut]) -> np.ndarray | None:
+    """Every plan with each cut order within its cut, a line each; ``None`` where there are too many to look at."""
     choices = domains(case)
     rows = case.leaves.tolist()
     for row, low, high in cuts:
@@ -51,9 +60,7 @@ def best_in_branch(case: Problem, cuts: list[Cut]) -> float | None:
             grid = grid[(ordered >= low) & (ordered <= high)]
     grid = grid[_conserves(case, grid)]
     left = int(case.received.sum()) - grid.sum(axis=1)
-    grid = grid[(left >= 0) & (left <= case.spare)]
-    excess, error = _score(case, grid)
-    return float(error[excess == 0].min()) if (excess == 0).any() else None
+    return np.asarray(grid[(left >= 0) & (left <= case.spare)])
 
 
 @pytest.mark.parametrize(("some", "examples"), [(accounts, 400), (ruled_accounts, 200), (stepped_accounts, 150)])
@@ -115,6 +122,45 @@ def test_never_above_the_best_with_prices(some: Callable[..., st.SearchStrategy[
     every_branch()
     print(f"\n{some.__name__}: {seen} branches, {cut} with a net order cut")
     assert cut >= examples / 5
+
+
+@pytest.mark.parametrize(("some", "examples"), [(several_accounts, 200), (several_stepped, 200)])
+def test_no_plan_is_outside_what_is_narrowed(some: Callable[..., st.SearchStrategy[Ruled]], examples: int) -> None:
+    """Orders cut anywhere, as between two steps: what the sums leave has every plan of the branch."""
+    seen = empty = tight = 0
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(some(most_value=8), st.randoms(use_true_random=False))
+    def every_branch(account: Ruled, random: Random) -> None:
+        nonlocal seen, empty, tight
+        case = case_of(account)
+        if case is None or not case.nets:
+            return
+        cuts = []
+        for row in (random.choice(list(case.nets)), random.choice(case.orders.tolist())):
+            least, most = int(case.flow_min[row]), int(case.flow_max[row])
+            ends = [random.randint(least, max(least, most)) for _ in "ab"]
+            cuts.append((row, min(ends), max(ends)))
+        grid = plans_in_branch(case, cuts)
+        if grid is None:
+            return
+        tree = TreeBound(case, cuts)
+        seen += 1
+        empty += tree.empty
+        if not len(grid):
+            return
+        assert not tree.empty, (cuts, grid[0])
+        assert (grid >= tree.low[case.leaves]).all(), (cuts, tree.low)
+        assert (grid <= tree.high[case.leaves]).all(), (cuts, tree.high)
+        for row, leaves in case.nets.items():
+            ordered = grid[:, np.isin(case.leaves, leaves)].sum(axis=1)
+            assert ordered.min() >= tree.low[row]
+            assert ordered.max() <= tree.high[row]
+            tight += ordered.min() == tree.low[row] and ordered.max() == tree.high[row]
+
+    every_branch()
+    print(f"\n{some.__name__}: {seen} branches, {empty} seen to be empty, {tight} net orders with nothing to spare")
+    assert min(seen, empty, tight) >= examples / 10
 
 
 def test_a_leaf_that_must_trade_is_seen_from_two_pies_above() -> None:

@@ -10,7 +10,7 @@ from hypothesis.strategies import SearchStrategy
 
 from solver import Event, Events, Infeasible, Plan, Portfolio, Quality, Rules, Side, plan
 from solver.building import build_problem
-from solver.cash import decide_cash, settles
+from solver.cash import decide_cash
 from solver.cents import retired_excess, tracking_error
 from solver.certificate import broken_rules
 from solver.greedy import GreedyRule, greedy
@@ -19,6 +19,7 @@ from solver.planning import plan_by_rule
 from solver.problem import Ints, Problem
 from solver.rules import BASELINES
 from solver.situations import understand
+from solver.surplus import settles
 from solver.tree import flatten
 from tests.property.several import several
 from tests.property.strategies import accounts, ruled_accounts, several_accounts, stepped_accounts

@@ -222,10 +222,11 @@ def _conserves(problem: Problem, grid: np.ndarray) -> np.ndarray:
 def _goes_its_way(problem: Problem, flows: np.ndarray) -> np.ndarray:
     """Pies that rebalance beside others get nothing from above where their parent sells, give nothing where it buys.
 
-    Where nothing happens above, each keeps less than m, or what its rules leave it at least, for the cash.
+    Where nothing happens above, each keeps less than m for the cash, or what its rules leave it at least; beyond m, or
+    its smallest purchase, the least in sum, since one order may serve several of them.
     """
     tree, m = problem.tree, problem.min_trade
-    fine = np.ones(len(flows), dtype=bool)
+    fine, beyond = np.ones(len(flows), dtype=bool), np.zeros(len(flows), dtype=np.int64)
     for p in range(len(tree.parent)):
         if not tree.children[p] or p == problem.event_row or p not in tree.below(problem.event_row):
             continue
@@ -237,10 +238,10 @@ def _goes_its_way(problem: Problem, flows: np.ndarray) -> np.ndarray:
         if above is Mode.NOTHING and p in problem.situation.rebalanced:
             fine &= y <= 0
             if problem.situation.mode is Mode.NOTHING and not _in_a_rebalance(problem, p):
-                fine &= -y <= max((-y[fine]).min(initial=2**62), m - 1, _smallest_buy(problem, tree.below(p)) - 1)
+                beyond += np.maximum(0, -y - max(0, m - 1, _smallest_buy(problem, tree.below(p)) - 1))
             else:
                 fine &= y == 0
-    return fine
+    return fine & (beyond == beyond[fine].min(initial=2**62))
 
 
 def _retired_above(problem: Problem, p: int) -> bool:

@@ -7,21 +7,16 @@ import random
 import pytest
 
 from solver import (
-    Block,
-    BlockReason,
     Deposit,
     Engine,
     Holding,
-    Infeasible,
     Pie,
     Plan,
     Portfolio,
     Quality,
-    Reach,
     Rebalance,
     Rules,
     Security,
-    Side,
     Slice,
     Withdrawal,
     plan,
@@ -96,16 +91,6 @@ def test_whole_shares_within_largest_positions() -> None:
     full = plan(Portfolio(empty, securities=rules), Deposit(500_00))
     assert isinstance(full, Plan)
     assert full.cash.bought == 3 * 34_00 + 4 * 25_00  # all that may be held
-
-
-def test_what_is_not_found_is_not_called_out_of_time() -> None:
-    """Two pies rebalance side by side and hold a security that must come down, while none of it may be bought."""
-    rule = Security("R", max_value=1, blocks=(Block(Side.BUY, BlockReason.RESTRICTED),))
-    first = Pie((Slice("a", 1, Holding("R", 4)),))
-    second = Pie((Slice("b", 2, Holding("R", 1)), Slice("c", 1, Holding("R", 0))))
-    portfolio = Portfolio(Pie((Slice("p", 1, first), Slice("q", 1, second))), 8, securities=(rule,))
-    answer = plan(portfolio, (Rebalance("q"), Rebalance("p", Reach.SHALLOW)), Rules(1, 2))
-    assert answer == Infeasible("NO_PLAN_FOUND", ())
 
 
 def test_a_pie_that_may_not_give_may_still_take() -> None:

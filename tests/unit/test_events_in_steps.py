@@ -1,25 +1,31 @@
-"""Several events where securities trade in whole shares: what is planned, and what is refused by name."""
+"""Several events where securities trade in whole shares: a rebalance beside deposits, withdrawals, and by itself."""
 
 from __future__ import annotations
 
 import pytest
 
 from solver import (
+    Block,
+    BlockReason,
     Deposit,
     Event,
     Holding,
     Pie,
     Plan,
     Portfolio,
+    Quality,
     Reach,
     Rebalance,
+    Rules,
     Security,
+    Side,
     Slice,
-    Unsupported,
     Withdrawal,
-    check_request,
     plan,
 )
+from solver.building import build_problem
+from solver.cash import decide_cash
+from solver.situations import Understood, understand
 from tests.unit.test_events import account, leaf
 
 
@@ -32,13 +38,70 @@ def in_shares(cash: int = 0) -> Portfolio:
     return Portfolio(Pie((p, q)), cash, securities=(Security("A", price_micros=500_000, quantity_step_nanos=10**9),))
 
 
-@pytest.mark.parametrize("money", [Deposit(100, "money"), Withdrawal(100, "money")])
-def test_a_rebalance_beside_one_sided_events_in_steps_is_refused(money: Event) -> None:
-    with pytest.raises(Unsupported) as refused:
-        check_request(in_shares(), (money, Rebalance("q", Reach.DEEP, "inner")))
-    (fault,) = refused.value.violations
-    assert (fault.field, fault.reason) == ("events[1].rebalance", "UNSUPPORTED")
-    assert "'A'" in fault.description
+def by_hand(answer: Plan) -> dict[str, int]:
+    """What every slice trades."""
+    return {node.slice_id: node.trade for node in answer.nodes if node.trade and node.slice_id not in ("", "p", "q")}
+
+
+def test_a_deposit_fills_what_the_steps_of_a_rebalance_leave_open() -> None:
+    """p is at 200/100 and gets half of 110: a should be 177.5, and whole shares of 0.50 make that 200 or 150.
+
+    To sell one is off by 27.5 twice, to rest by 22.5; so a rests, and b takes more than half of the money instead.
+    """
+    answer = plan(in_shares(), (Deposit(110, "in"), Rebalance("p", Reach.DEEP, "inner")))
+    assert isinstance(answer, Plan)
+    assert by_hand(answer) == {"b": 62, "c": 48}
+    assert answer.certificate.quality is Quality.OPTIMAL
+    assert answer.cash.after == 0
+    more = plan(in_shares(), (Deposit(30, "in"), Rebalance("p", Reach.DEEP, "inner")))
+    assert isinstance(more, Plan)  # now a should be 157 or 158: a share is sold, and b gets what it was worth, too
+    assert by_hand(more)["a"] == -50
+    assert sum(by_hand(more).values()) == 30
+
+
+def test_a_withdrawal_takes_what_the_steps_of_a_rebalance_free() -> None:
+    """p is at 200/100 and gives half of 100: a should be 125, 75 less, and is sold in two shares of 0.50 or in one."""
+    answer = plan(in_shares(), (Withdrawal(100, "out"), Rebalance("p", Reach.DEEP, "inner")))
+    assert isinstance(answer, Plan)
+    traded = by_hand(answer)
+    assert traded["a"] in (-50, -100)
+    assert -sum(traded.values()) == 100 + answer.cash.after
+    assert 0 <= answer.cash.after < 50
+    assert answer.certificate.quality is Quality.OPTIMAL
+
+
+def test_what_sales_in_steps_raise_at_the_least_ranks_equal() -> None:
+    """Only the sale of all of P pays the withdrawal by itself: to buy for what that leaves over is no must."""
+    inner = Pie((Slice("a", 0, Holding("P", 8, 4 * 10**9)), Slice("b", 3, Holding("R", 0, 0))))
+    other = Slice("c", 2, Pie((Slice("d", 1, Holding("P", 0, 0)),)))
+    root = Pie((Slice("p", 2, inner), other, Slice("e", 2, Holding("P", 4, 2 * 10**9))))
+    listed = (
+        Security("P", min_position=9, price_micros=20_000, quantity_step_nanos=10**9),
+        Security("R", price_micros=30_000, quantity_step_nanos=700_000_000),
+    )
+    events = Rebalance("p", Reach.DEEP, "p"), Withdrawal(5, "out"), Rebalance("c", Reach.SHALLOW, "c"), Deposit(1, "in")
+    understood = understand(Portfolio(root, 3, securities=listed), events, Rules(4, 4))
+    assert isinstance(understood, Understood)
+    stage = decide_cash(build_problem(understood.situation))
+    assert [case.spare for case in stage.cases] == [8]  # 12 raised for 4
+    answer = plan(Portfolio(root, 3, securities=listed), events, Rules(4, 4))
+    assert isinstance(answer, Plan)
+    assert answer.certificate.tracking_error == pytest.approx(6.0)
+
+
+def test_a_rebalance_that_must_sell_counts_whole_shares() -> None:
+    """10 of P may be 5: in shares of 0.02 that takes 6, and where nothing may be bought 6 is what is left at least."""
+    p = Slice("p", 0, Pie((Slice("a", 1, Holding("P", 8, 4 * 10**9)),)))
+    q = Slice("q", 0, Pie((Slice("b", 2, Holding("Q", 0, 0)), Slice("c", 1, Holding("P", 2, 10**9)))))
+    root = Pie((p, q, Slice("d", 1, Holding("Q", 8, 4 * 10**9))))
+    shut = (Block(Side.BUY, BlockReason.CLIENT),)
+    listed = (
+        Security("Q", blocks=shut, price_micros=20_000, quantity_step_nanos=10**9),
+        Security("P", max_value=5, price_micros=20_000, quantity_step_nanos=10**9),
+    )
+    answer = plan(Portfolio(root, securities=listed), Rebalance(), Rules(4))
+    assert isinstance(answer, Plan)
+    assert answer.certificate.cash_left == 6
 
 
 @pytest.mark.parametrize(
@@ -60,14 +123,15 @@ def test_other_events_in_steps_are_planned(events: tuple[Event, ...]) -> None:
             assert order.quantity_nanos == order.amount // 50 * 10**9
 
 
-def test_a_security_of_several_slices_is_named_as_well() -> None:
-    """Where a and c hold the same the steps are those of one order for both."""
+def test_steps_of_one_order_for_several_slices() -> None:
+    """Where a and c hold the same, whole shares are those of one order for both; a cent may move between them."""
     start = in_shares()
     p, q = start.root.slices
     assert isinstance(q.content, Pie)
     other = Slice("c", 1, Holding("A", 100, 2 * 10**9))
     q = Slice("q", 1, Pie((other, *q.content.slices[1:])))
     shared = Portfolio(Pie((p, q)), securities=start.securities)
-    with pytest.raises(Unsupported) as refused:
-        check_request(shared, (Deposit(100, "in"), Rebalance("q", Reach.DEEP, "inner")))
-    assert "'A'" in refused.value.violations[0].description
+    answer = plan(shared, (Deposit(100, "in"), Rebalance("q", Reach.DEEP, "inner")))
+    assert isinstance(answer, Plan)
+    assert all(order.amount % 50 == 0 for order in answer.orders if order.security_id == "A")
+    assert answer.cash.after == 0

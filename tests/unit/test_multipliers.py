@@ -21,6 +21,7 @@ from solver import (
     Quality,
     Rebalance,
     Rules,
+    Security,
     Slice,
     Withdrawal,
     prover,
@@ -59,6 +60,31 @@ def test_no_sale_is_larger_than_the_withdrawal_nor_smaller_than_what_others_can_
     assert some
     assert (low["A"], high["A"]) == (-100, -40)
     assert (low["B"], high["B"]) == (-60, 0)
+
+
+def test_a_net_order_does_what_its_leaves_and_its_steps_leave_it() -> None:
+    """p = {a, b} and q = {c, d}; a and c hold S in shares of 30, and 50 have to be raised."""
+    p = Pie((Slice("a", 1, Holding("S", 90, 3 * 10**9)), Slice("b", 1, Holding("B", 20))))
+    q = Pie((Slice("c", 1, Holding("S", 60, 2 * 10**9)), Slice("d", 1, Holding("D", 100))))
+    shares = Security("S", price_micros=300_000, quantity_step_nanos=10**9)
+    portfolio = Portfolio(Pie((Slice("p", 1, p), Slice("q", 1, q))), securities=(shares,))
+    problem = posed(portfolio, Withdrawal(50))
+    (net,) = problem.nets
+
+    def tried(least: int, most: int, **bounds: tuple[int, int]) -> tuple[bool, tuple[int, int], tuple[int, int]]:
+        low, high = problem.flow_min.copy(), problem.flow_max.copy()
+        for slice_id, ends in bounds.items():
+            low[row(problem, slice_id)], high[row(problem, slice_id)] = ends
+        low[net], high[net] = least, most
+        a = row(problem, "a")
+        some = tightened(problem, low, high)
+        return some, (int(low[net]), int(high[net])), (int(low[a]), int(high[a]))
+
+    assert tried(-150, -61)[0] is False  # three shares are more than 50
+    assert tried(-45, -5) == (True, (-30, -30), (-30, 0))  # one share, whoever gives it
+    assert tried(-29, -5)[0] is False  # between two steps
+    assert tried(0, 0, a=(-90, -1))[0] is False  # a alone may not sell
+    assert tried(-150, 0, c=(0, 0), d=(0, 0), b=(-20, -20)) == (True, (-30, -30), (-30, -30))
 
 
 def test_pies_pass_on_what_is_left() -> None:
