@@ -79,70 +79,60 @@ def prepared() -> bool:
 def _plan(memory: Ints, place: Ints, most_work: int) -> int:
     """Plan the one account in ``memory``, of which array i has the words ``place[i]`` to ``place[i + 1]``."""
     work = Work(
-        _words(memory, place, 0).view(NODE),
-        _words(memory, place, 1).view(POINT),
-        _words(memory, place, 2).view(EVENT),
-        _words(memory, place, 3),
-        _words(memory, place, 4).view(RANK),
-        _words(memory, place, 5).view(COUNTED),
-        _words(memory, place, 6).view(SPAN),
-        _words(memory, place, 7).view(np.float64).reshape((-1, POOL)),
-        _words(memory, place, 8).view(np.float64).reshape((-1, POOL)),
-        _words(memory, place, 9).view(np.float64).reshape((-1, POOL)),
-        _words(memory, place, 10),
-        _words(memory, place, 11).view(BRANCH),
-        _words(memory, place, 12).view(LOG),
-        _words(memory, place, 13).view(np.float64),
-        _words(memory, place, 14),
+        memory[place[0] : place[1]].view(NODE),
+        memory[place[1] : place[2]].view(POINT),
+        memory[place[2] : place[3]].view(EVENT),
+        memory[place[3] : place[4]],
+        memory[place[4] : place[5]].view(RANK),
+        memory[place[5] : place[6]].view(COUNTED),
+        memory[place[6] : place[7]].view(SPAN),
+        memory[place[7] : place[8]].view(np.float64).reshape((-1, POOL)),
+        memory[place[8] : place[9]].view(np.float64).reshape((-1, POOL)),
+        memory[place[9] : place[10]].view(np.float64).reshape((-1, POOL)),
+        memory[place[10] : place[11]],
+        memory[place[11] : place[12]].view(BRANCH),
+        memory[place[12] : place[13]].view(LOG),
+        memory[place[13] : place[14]].view(np.float64),
+        memory[place[14] : place[15]],
     )
-    head, rows, share = _words(memory, place, 15), _words(memory, place, 16), _words(memory, place, 17)
+    head, rows, share = memory[place[15] : place[16]], memory[place[16] : place[17]], memory[place[17] : place[18]]
     accounts = Accounts(
-        _words(memory, place, 18),
-        _words(memory, place, 19),
-        _words(memory, place, 20),
-        _words(memory, place, 21),
-        _words(memory, place, 22),
-        _words(memory, place, 23),
-        _words(memory, place, 24),
-        _words(memory, place, 25),
-        _words(memory, place, 26),
-        _words(memory, place, 27),
+        memory[place[18] : place[19]],
+        memory[place[19] : place[20]],
+        memory[place[20] : place[21]],
+        memory[place[21] : place[22]],
+        memory[place[22] : place[23]],
+        memory[place[23] : place[24]],
+        memory[place[24] : place[25]],
+        memory[place[25] : place[26]],
+        memory[place[26] : place[27]],
+        memory[place[27] : place[28]],
     )
-    plans = _plans(memory, place)
+    plans = Plans(
+        memory[place[28] : place[29]],
+        memory[place[29] : place[30]].view(np.float64),
+        memory[place[30] : place[31]].view(np.uint8),
+        memory[place[31] : place[32]].view(np.uint8),
+        memory[place[32] : place[33]].view(np.uint8),
+        memory[place[33] : place[34]],
+        memory[place[34] : place[35]],
+        memory[place[35] : place[36]],
+        memory[place[36] : place[37]].view(np.float64),
+        memory[place[37] : place[38]].view(np.float64),
+        memory[place[38] : place[39]].view(np.float64),
+        memory[place[39] : place[40]],
+        memory[place[40] : place[41]],
+        memory[place[41] : place[42]],
+        memory[place[42] : place[43]].view(np.float64),
+        memory[place[43] : place[44]],
+        memory[place[44] : place[45]],
+        memory[place[45] : place[46]],
+        memory[place[46] : place[47]],
+        memory[place[47] : place[48]],
+    )
     plans.quality[0] = NONE
     first = accounts.start[0]  # 0; a literal would have all of the loop compiled a second time
     plan_from(accounts, first, most_work, work, Sheet(head.view(HEAD), rows.view(ROW), share.view(SHARE)), plans)
     if plans.quality[0] != OPTIMAL or plans.bound_source[0] != RECOMPUTED:
         return -1
     return int(work.counts[BOUNDS])
-
-
-@compiled
-def _words(memory: Ints, place: Ints, i: int) -> Ints:
-    return memory[place[i] : place[i + 1]]
-
-
-@compiled
-def _plans(memory: Ints, place: Ints) -> Plans:
-    return Plans(
-        _words(memory, place, 28),
-        _words(memory, place, 29).view(np.float64),
-        _words(memory, place, 30).view(np.uint8),
-        _words(memory, place, 31).view(np.uint8),
-        _words(memory, place, 32).view(np.uint8),
-        _words(memory, place, 33),
-        _words(memory, place, 34),
-        _words(memory, place, 35),
-        _words(memory, place, 36).view(np.float64),
-        _words(memory, place, 37).view(np.float64),
-        _words(memory, place, 38).view(np.float64),
-        _words(memory, place, 39),
-        _words(memory, place, 40),
-        _words(memory, place, 41),
-        _words(memory, place, 42).view(np.float64),
-        _words(memory, place, 43),
-        _words(memory, place, 44),
-        _words(memory, place, 45),
-        _words(memory, place, 46),
-        _words(memory, place, 47),
-    )
