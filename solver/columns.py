@@ -103,8 +103,8 @@ class Plans(NamedTuple):
 
     By row: ``trade`` (of holdings, 0 at pies) and ``ideal`` (minor units). By account the rest, in the words of
     ``Certificate`` and ``CashFlow``; ``quality``, ``engine`` and ``bound_source`` are numbered as in QUALITIES, ENGINES
-    and BOUND_SOURCES. An OPTIMAL plan whose bound source is ENGINE is proved by the kernel with branches or counts of
-    trading leaves, which ``recheck`` reads; what needs neither was recomputed already, apart from the search.
+    and BOUND_SOURCES. An OPTIMAL plan whose bound source is ENGINE is proved by the kernel with branches, or with
+    counts of trading leaves in nested pies, which ``recheck`` reads; all else was recomputed, apart from the search.
 
     Evidence: account a has the multipliers ``evidence_start[a]`` to ``evidence_start[a + 1]``, each of a branch and of
     a pie (a row), and likewise the cuts of its branches, in order: what the holding ``cut_row`` trades is no less than

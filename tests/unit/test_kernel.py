@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -263,7 +264,7 @@ def checked(columns: Accounts, **changed: object) -> int:
     sheet.rows["blocked"] = changed.get("blocked", columns.blocked)
     error = float(plans.tracking_error[0]) + float(changed.get("error", 0.0))  # type: ignore[arg-type]
     multiplier = plans.multiplier + changed.get("multiplier", 0.0)
-    return int(check(sheet.head[0], sheet.rows, plans.evidence_row, multiplier, error))
+    return int(check(sheet.head[0], sheet.rows, sheet.share, plans.evidence_row, multiplier, error))
 
 
 def bound_account() -> Accounts:
@@ -306,7 +307,56 @@ def test_a_plan_of_another_choice_is_not_confirmed() -> None:
     off = (flows - sheet.rows["ideal_whole"] - sheet.rows["ideal_part"])[felt]
     error = float((off * (off / sheet.rows["scale"][felt] + 2.0 * sheet.rows["slope"][felt])).sum())
     assert error > plans.tracking_error[0]
-    assert check(sheet.head[0], sheet.rows, plans.evidence_row, plans.multiplier, error) == CLAIMED
+    told = sheet.head[0], sheet.rows, sheet.share
+    assert check(*told, plans.evidence_row, plans.multiplier, error) == CLAIMED
+
+
+def near_equal_account(slices: int = 6) -> Accounts:
+    """Two and a half orders' money for near-equal slices: prices alone prove less than is true."""
+    held = (Slice(str(i + 1), 100 + i % 3, Holding(str(i + 1))) for i in range(slices))
+    return accounts_from([(Portfolio(Pie(tuple(held))), Deposit(250), Rules(100))])
+
+
+COUNTED = {
+    "nothing": ({}, RECOMPUTED),
+    "the multipliers prove less": ({"multiplier": 40.0}, CLAIMED),
+    "the multipliers prove less, downwards": ({"multiplier": -40.0}, CLAIMED),
+    "one of them is none": ({"multiplier": np.nan}, CLAIMED),
+    "one of them has no end": ({"multiplier": np.inf}, CLAIMED),
+    "J is another": ({"error": 1e-3}, BROKEN),
+    "it does not sum up": ({"trade": [0, 125, 124, 0, 0, 0, 0]}, BROKEN),
+}
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_leaves_of_one_pie_are_counted_again(case: str) -> None:
+    changed, expected = COUNTED[case]
+    assert checked(near_equal_account(), **changed) == expected
+
+
+def error_of(rows: np.ndarray, trade: list[int]) -> float:
+    felt = rows["scale"] > 0
+    off = (np.array(trade) - rows["ideal_whole"] - rows["ideal_part"])[felt]
+    return float((off * (off / rows["scale"][felt] + 2.0 * rows["slope"][felt])).sum())
+
+
+def test_counts_confirm_no_other_plan() -> None:
+    """Of all that 250 may buy in orders of 100 only what is as good as the best plan is ever confirmed."""
+    columns = near_equal_account()
+    sheet, plans = new_sheet(7), plan_columns(columns).plans
+    confirmed, others = 0, 0
+    for who in (c for k in (1, 2) for c in combinations(range(1, 7), k)):
+        for first in (250,) if len(who) == 1 else range(100, 151, 5):
+            assert posing.pose(columns, 0, sheet)
+            trade = [0] * 7
+            trade[who[0]], trade[who[-1]] = 250 - first if len(who) == 2 else 250, first
+            sheet.rows["trade"], error = trade, error_of(sheet.rows, trade)
+            assert error >= plans.tracking_error[0] - 1e-9
+            said = check(sheet.head[0], sheet.rows, sheet.share, plans.evidence_row, plans.multiplier, error)
+            assert said == (RECOMPUTED if error <= plans.tracking_error[0] + 1e-9 else CLAIMED)
+            confirmed, others = confirmed + (said == RECOMPUTED), others + (said == CLAIMED)
+    assert confirmed
+    assert others > 100
 
 
 def test_the_loop_is_prepared_by_one_account() -> None:

@@ -6,8 +6,15 @@ Every rule in integers; J anew; and for any multipliers λ, one a pie, with e = 
 
     b_p = R_p + ⌊y°_p⌋ − Σ_c ⌊y°_c⌋,      f_n(e) = (e − part)²/(w A°) + 2 s (e − part),
 
-every minimum over the whole cents that the row may trade. Where that does not meet J, as where branches or counts of
-trading leaves were needed, nothing is confirmed here: ``certificate.py`` reads such evidence.
+every minimum over the whole cents that the row may trade. In a pie of holdings alone it is also taken for every number
+k of holdings that trade, each with the λ that is best for it:
+
+    J ≥ min_k max_λ (λ b_0 + min_{e_0} λ e_0 + Σ_c rest_c(λ) + the k least of trading_c(λ) − rest_c(λ)),
+
+over those k of which orders can come to the money that there is.
+
+Where neither meets J, as where branches were needed, or counts among nested slices, nothing is confirmed here:
+``certificate.py`` reads such evidence.
 
 Source: PROBLEM.md §3.
 """
@@ -18,6 +25,8 @@ import numpy as np
 
 from solver.columns import NOT_BOUGHT, NOT_SOLD
 from solver.engines.kernel.compiled import compiled
+from solver.engines.kernel.memory import Records
+from solver.engines.kernel.sorting import sort_ranks
 from solver.engines.kernel.tree import Head, Row, Rows
 from solver.problem import Floats, Ints
 
@@ -29,11 +38,11 @@ EXACT = 1e-9  # relative: what sums of doubles may be off by
 
 
 @compiled
-def check(head: Head, rows: Rows, pies: Ints, multipliers: Floats, error: float) -> int:
+def check(head: Head, rows: Rows, share: Records, pies: Ints, multipliers: Floats, error: float) -> int:
     """BROKEN where ``rows`` trade what they may not or do not come to J = ``error``, else whether that is proved best.
 
     Of the ``multipliers`` listed of ``pies`` a new list starts with every one of the event's pie; a pie that is not in
-    it keeps the one that it had.
+    it keeps the one that it had. ``share`` is memory for as many as there are rows, twice.
     """
     if not _kept(head, rows) or abs(_tracking_error(head, rows) - error) > EXACT * max(1.0, error):
         return BROKEN
@@ -45,7 +54,7 @@ def check(head: Head, rows: Rows, pies: Ints, multipliers: Floats, error: float)
         last = i + 1 == len(pies) or pies[i + 1] == head.event
         if last and _bound(head, rows) >= allowed:
             return RECOMPUTED
-    return CLAIMED
+    return RECOMPUTED if _counted(head, rows, share, pies, multipliers) >= allowed else CLAIMED
 
 
 @compiled
@@ -120,11 +129,76 @@ def _bound(head: Head, rows: Rows) -> float:
 
 
 @compiled
+def _counted(head: Head, rows: Rows, share: Records, pies: Ints, multipliers: Floats) -> float:
+    """The bound above by how many holdings trade, −∞ where slices are nested or may not rest; fills ``price``."""
+    event = head.event
+    first, count = event + 1, rows[event].stop - event - 1
+    for r in range(first, rows[event].stop):
+        if rows[r].stop > r + 1 or not rows[r].flow_min <= 0 <= rows[r].flow_max:
+            return -np.inf
+    _rule_out(head, rows, share, count)
+    for i in range(len(pies)):
+        price = multipliers[i]
+        if pies[i] != event or not np.isfinite(price):
+            return -np.inf
+        total = price * rows[event].received + min(0.0, -price * head.spare)
+        for c in range(count):
+            row = rows[first + c]
+            rest = _least(row, 0, 0, price)
+            total += rest - price * row.ideal_whole
+            share[c].gain = _trading(row, price) - rest
+        sort_ranks(share, count, count)
+        rows[event].price = max(rows[event].price, total)
+        for k in range(count):
+            total += share[k].gain
+            rows[first + k].price = max(rows[first + k].price, total)
+    bound = np.inf
+    for k in range(count + 1):
+        bound = min(bound, rows[event + k].price)
+    return float(bound)
+
+
+@compiled
+def _rule_out(head: Head, rows: Rows, share: Records, count: int) -> None:
+    """``price`` of row k behind the event's becomes ∞ where no k of ``count`` holdings can trade its money, else −∞.
+
+    Nothing else is in that pie; what k of them trade at least is the sum of the k least amounts, at most likewise.
+    """
+    event = head.event
+    first, money = event + 1, rows[event].received
+    rows[event].price = -np.inf if 0 <= money <= head.spare else np.inf
+    for c in range(count):
+        row = rows[first + c]
+        row.price = -np.inf
+        share[c].gain = -row.sell_max if row.sell_max > 0 else row.buy_min if row.buy_max > 0 else np.inf
+    sort_ranks(share, count, count)
+    least = 0.0
+    for k in range(count):
+        least += share[k].gain
+        if least > money:
+            rows[first + k].price = np.inf
+    for c in range(count):
+        row = rows[first + c]
+        share[c].gain = -row.buy_max if row.buy_max > 0 else row.sell_min if row.sell_max > 0 else np.inf
+    sort_ranks(share, count, count)
+    most = 0.0
+    for k in range(count):
+        most -= share[k].gain
+        if most < money - head.spare:
+            rows[first + k].price = np.inf
+
+
+@compiled
 def _cheapest(row: Row, price: float) -> float:
-    """What a holding costs at least at ``price``: at rest, buying, or selling."""
+    """What a holding costs at least at ``price``: at rest, or trading."""
+    traded = _trading(row, price)
+    return min(traded, _least(row, 0, 0, price)) if row.flow_min <= 0 <= row.flow_max else traded
+
+
+@compiled
+def _trading(row: Row, price: float) -> float:
+    """What a holding costs at least at ``price`` that buys or sells; ∞ where it may do neither."""
     least = np.inf
-    if row.flow_min <= 0 <= row.flow_max:
-        least = _least(row, 0, 0, price)
     if row.buy_max > 0:
         least = min(least, _least(row, max(row.buy_min, row.flow_min), min(row.buy_max, row.flow_max), price))
     if row.sell_max > 0:

@@ -136,7 +136,8 @@ def _answer(accounts: Accounts, account: int, work: Work, sheet: Sheet, plans: P
     if kind == LIQUIDATION:
         moved = _liquidated(accounts, account, rows, plans)
     at, end = plans.evidence_start[account], plans.evidence_start[account + 1]
-    source = check(sheet.head[0], rows, plans.evidence_row[at:end], plans.multiplier[at:end], work.figures[0])
+    pies, multipliers = plans.evidence_row[at:end], plans.multiplier[at:end]
+    source = check(sheet.head[0], rows, sheet.share, pies, multipliers, work.figures[0])
     if source == BROKEN:
         return  # a bug of ours: the pipeline plans it
     plans.bound_source[account] = source
