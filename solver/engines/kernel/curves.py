@@ -157,7 +157,10 @@ def _nested_events(work: Work, pie: Node, count: int) -> int:
     first = _prices_at(point, pie, low + need)[1]
     last = _prices_at(point, pie, high + need)[0]
     at_before, flow_before, slope_before = first + marginal(pie, low), low, 0.0
-    for i in range(pie.start, pie.stop + 1):
+    begin = pie.start
+    while begin < pie.stop and point[begin].at < first:  # below the pie's bounds there is nothing of the curve to see
+        begin += 1
+    for i in range(begin, pie.stop + 1):
         price, flow = last, high
         if i < pie.stop:
             price = min(max(point[i].at, first), last)
@@ -171,6 +174,8 @@ def _nested_events(work: Work, pie: Node, count: int) -> int:
         elif flow > flow_before:
             count = _add(event, count, at_before, flow - flow_before, 0.0)
             flow_before = flow
+        if price == last and flow == high:
+            break
     return _add(event, count, at_before, 0.0, -slope_before)
 
 
