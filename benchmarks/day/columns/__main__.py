@@ -20,7 +20,8 @@ from benchmarks.day.columns.broker import Broker, looks_of
 from benchmarks.day.columns.desk import Desk
 from benchmarks.day.columns.report import happened, spent
 from benchmarks.day.columns.store import Store
-from server.client import server_process
+from benchmarks.day.columns.told import told
+from server.client import Client, server_process
 from server.tables import make_console
 from solver import PiewiseError
 
@@ -31,9 +32,17 @@ def main(
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day.")] = datetime(2022, 6, 1),
     books: Annotated[Path | None, typer.Option(help="Keep the books here; a day that was killed goes on.")] = None,
     address: Annotated[str, typer.Option(help="HOST:PORT of a server that is there; else one of its own.")] = "",
+    tell: Annotated[
+        int | None, typer.Option(min=0, help="Only what the client of that event in --books is told.")
+    ] = None,
 ) -> None:
     """Live a day of many accounts and reconcile it; exit code 1 where anything does not add up."""
     console = make_console()
+    if tell is not None:
+        if books is None or not books.exists():
+            raise typer.BadParameter("give the --books of a day that was lived")
+        print_told(console, books, tell, address)
+        return
     with tempfile.TemporaryDirectory() as folder:
         store = Store(books or Path(folder) / "books.sqlite")
         try:
@@ -54,6 +63,18 @@ def main(
         console.print(f"{len(faults)} faults; to see them again: {again}", style="bold red")
         raise typer.Exit(1)
     console.print("Reconciled: no cent and no share made or lost, every plan certified, no rule broken.")
+
+
+def print_told(console: Console, books: Path, event: int, address: str) -> None:
+    """The updates of one event, in sentences."""
+    store = Store(books)
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        client = stack.enter_context(Client(address or stack.enter_context(server_process())[0]))
+        try:
+            console.print(told(store, client, event))
+        except PiewiseError as error:
+            raise typer.BadParameter(str(error)) from error
 
 
 def live(console: Console, store: Store, seed: int, accounts: int, day: date, address: str = "") -> list[str]:

@@ -234,9 +234,8 @@ def _events(read: Read) -> Iterator[str]:
     planned, over = event["state"] == state["PLANNED"], event["state"] >= state["DONE"]
     deposit, withdrawal = event["kind"] == kind["DEPOSIT"], event["kind"] == kind["WITHDRAWAL"]
     numbers = np.arange(len(over))
-    yield from _first(
-        planned != (account["event"][event["account"]] == numbers), "event {} has no plan at work, or two"
-    )
+    at_work = account["event"][event["account"]] == numbers
+    yield from _first(planned != at_work, "event {} has no plan at work, or two")
     yield from _first((account["stage"] > 0) != (account["event"] >= 0), "account {} is at work on nothing")
     yield from _first(~over & ~planned & (event["look_us"] <= read.clock_us()), "event {} was forgotten")
     yield from _first(deposit & (event["state"] == state["REFUSED"]), "deposit {} was refused")
@@ -244,9 +243,10 @@ def _events(read: Read) -> Iterator[str]:
     done = event["state"] == state["DONE"]
     wanted = np.where(deposit & done, event["asked"], np.where(withdrawal, event["amount"] - event["asked"], 0))
     yield from _first(moved != wanted, "event {} moved other money than it asked for")
-    yield from _first(
-        withdrawal & done & (event["amount"] != 0), "withdrawal {} is finished, but not all of it is paid"
-    )
+    short = withdrawal & done & (event["amount"] != 0)
+    yield from _first(short, "withdrawal {} is finished, but not all of it is paid")
+    changed = ~withdrawal & (event["amount"] != event["asked"])
+    yield from _first(changed, "event {} is of other than what was asked for")
 
 
 def _asked(read: Read) -> Iterator[str]:

@@ -181,7 +181,8 @@ class Dealer:
                 late[block["block"]] = _next_us(told, now, instant_of(block["sent_us"])) or block["ends_us"]
         if late:
             waits = self._accounts(orders[np.isin(self.books.order["block"][orders], list(late))])
-            self.planner.tell(self._events(waits), Step.DELAYED, now, until_us=min(late.values()))
+            look = np.searchsorted(self.books.looks_us, min(late.values()))
+            self.planner.tell(self._events(waits), Step.DELAYED, now, until_us=self.books.looks_us[look])
 
     def move_on(self, now: datetime) -> None:
         """Accounts whose sales are over go on to purchases, those whose orders are all over are settled."""

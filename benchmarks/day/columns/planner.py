@@ -198,7 +198,8 @@ class Planner:
         found = found[self.books.account["stage"][event["account"][found]] == Stage.IDLE]
         found = found[np.lexsort((found, event["asked_us"][found], event["account"][found]))]
         first: Bools = np.diff(event["account"][found], prepend=-1) > 0
-        return found[first]
+        firsts: Ints = found[first]
+        return firsts
 
     def look(self, events: Ints, now: datetime) -> Ints:
         """Decide about ``events``, one an account, and plan what trades now; the accounts whose plan has no orders.

@@ -28,7 +28,7 @@ DRIFT = Policy((Drift(Scope.SLICES, 50_000), CashEvents(25_00)))  # five points 
 STYLES = {**{name: PRESETS[name] for name in ("m1", "managed", "dynamic")}, "drift": (DRIFT, ALLIO_DYNAMIC_WINDOWS)}
 CHANCES = (0.4, 0.2, 0.2, 0.2)  # of each style
 PIES, LEAVES_A_PIE = 4, 5
-WORTH = (0, 500_00, 2_500_00, 25_000_00, 100_000_00)
+WORTH, SO_MANY = (0, 500_00, 2_500_00, 25_000_00, 100_000_00), (0.05, 0.2, 0.3, 0.3, 0.15)
 CASH = (0, 0, 0, 7_31, 140_00)
 DEPOSITS, WITHDRAWALS = (5_00, 25_00, 100_00, 333_33, 1_000_00), (10_00, 75_50, 400_00)
 ASKED = (Kind.DEPOSIT, Kind.WITHDRAWAL, Kind.CLIENT_REBALANCE, Kind.LIQUIDATION)
@@ -94,7 +94,7 @@ def clients_of(seed: int, accounts: int, at: datetime) -> Clients:
     order = np.argsort(draw.random((accounts, PIES * LEAVES_A_PIE)), axis=1)  # a ticker once an account
     security = np.full(there.shape, -1)
     security[:, leaf] = order % len(tickers())
-    worth = draw.choice(WORTH, accounts)
+    worth = draw.choice(WORTH, accounts, p=SO_MANY)
     shares = _shares(draw, worth, there, parent, leaf, weight, prices_at(at)[security])
     sizes = there.sum(axis=1)
     return Clients(
