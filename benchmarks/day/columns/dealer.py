@@ -8,6 +8,7 @@ until the close.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,6 @@ from benchmarks.day.columns.desk import Desk
 from benchmarks.day.columns.planner import (
     BY_PLAN,
     DEPOSIT,
-    LIQUIDATION,
     REBALANCED,
     WITHDRAWAL,
     Planner,
@@ -28,15 +28,16 @@ from benchmarks.day.columns.planner import (
     State,
     Trees,
 )
-from benchmarks.day.columns.world import STEP, ranges
+from benchmarks.day.columns.world import STEP
 from benchmarks.day.market import Report, Sent, report
 from benchmarks.day.world import price_micros, tickers
 from server.generated.piewise.v1 import allocation_pb2 as pb
-from solver.columns import NOT_BOUGHT, Accounts, EventKind
+from solver.columns import NOT_BOUGHT
 from solver.securities import Side
 from solver.trading.block_columns import OrderColumns
 from solver.trading.book_columns import BookColumns, HeldColumns, MoneyColumns, WorkingColumns
 from solver.trading.clocks import instant_of, microseconds
+from solver.trading.replan_columns import ReplanColumns, replan_columns
 from solver.trading.updates import Step
 
 __all__ = ["Dealer"]
@@ -221,103 +222,56 @@ class Dealer:
         return self.desk.apply(trees.held, MoneyColumns(own["cash"][trees.accounts], received, due), working)
 
     def _buy(self, accounts: Ints, now: datetime) -> Ints:
-        """Purchases follow for the money that sales brought, planned again where it is less; accounts without any."""
-        order, books = self.books.order, self.books
-        trees = self.planner.laid(accounts, now)
+        """Purchases follow for the money that sales brought, or are given up at the close; accounts without any."""
+        late = self.books.account["ends_us"][accounts] <= microseconds(now)
+        found = [self._give_up(accounts[late], now), self._rebuy(accounts[~late], now)]
+        return np.concatenate(found)
+
+    def _give_up(self, accounts: Ints, now: datetime) -> Ints:
+        """It is too late to buy; all of ``accounts``."""
+        order, mine = self.books.order, np.zeros(self.books.account.count, np.bool_)
+        mine[accounts] = True
+        waits = np.flatnonzero(~order["over"] & (order["block"] < 0))
+        waits = waits[mine[self.books.owner[order["row"][waits]]]]
+        order.set("over", waits, True)
+        self.planner.tell(self._events(self._accounts(waits)), Step.CANCELLED, now)
+        return accounts
+
+    def _rebuy(self, accounts: Ints, now: datetime) -> Ints:
+        """Purchases are planned again where sales brought less than they cost; the accounts that buy nothing."""
+        if not len(accounts):
+            return accounts
+        books, trees = self.books, self.planner.laid(accounts, now)
         orders, working = self._working(trees)
         found = self._applied(trees, working)
-        owner = np.searchsorted(accounts, books.owner[order["row"][orders]])
-        buys = ~working.sells & ~working.cancelled
-        waiting = np.bincount(owner[buys], minlength=len(accounts)) > 0
-        late = books.account["ends_us"][accounts] <= microseconds(now)
-        money = self._budget(accounts, found, working, owner)
-        stays = waiting & ~late & (money >= found.waiting) & (found.cash >= found.waiting)
-        again = waiting & ~late & ~stays & (money > 0)
-        dropped = waiting & ~stays
-        order.set("over", orders[buys & dropped[owner]], True)
-        books.account.set("stage", accounts[stays], Stage.BUYING)
-        none = accounts[~waiting]
-        given_up = self._plan_again(trees, found, working, money, again, now) if again.any() else accounts[:0]
-        self.planner.tell(self._events(np.union1d(accounts[dropped & ~again], given_up)), Step.CANCELLED, now)
-        return np.concatenate((none, accounts[dropped & ~again], given_up))
+        valued, events = replace(trees, value=found.value), self._events(accounts)
+        blocked = np.where(books.row["traded"][trees.rows] < 0, NOT_BOUGHT, 0)
+        asked = self.planner.posed(events, valued, blocked)
+        again = replan_columns(asked, trees.held, found, working)
+        replaced = np.isin(np.searchsorted(trees.start, working.row, "right") - 1, again.account)
+        books.order.set("over", orders[replaced & ~working.sells], True)
+        waits = found.waiting > 0
+        books.account.set("stage", accounts[waits], Stage.BUYING)
+        nothing = self._plan_again(again, trees, found, now) if len(again.account) else accounts[:0]
+        self.planner.tell(self._events(nothing), Step.CANCELLED, now)
+        return np.concatenate((accounts[~waits], nothing))
 
-    def _budget(self, accounts: Ints, found: BookColumns, working: WorkingColumns, owner: Ints) -> Ints:
-        """What purchases may cost: of a rebalance all cash; of a liquidation as planned, less what sales lack."""
-        kind = self.books.event["kind"][self._events(accounts)]
-        sign = np.where(working.sells, -1, 1)
-        open_now = working.sells | ~working.cancelled
-        planned = np.bincount(owner, weights=np.where(open_now, sign * working.amount, 0), minlength=len(accounts))
-        own = np.maximum(0, planned.astype(np.int64) + found.sold)
-        return np.where(kind == LIQUIDATION, np.minimum(own, found.cash), found.cash)
-
-    def _plan_again(
-        self, trees: Trees, found: BookColumns, working: WorkingColumns, money: Ints, again: Bools, now: datetime
-    ) -> Ints:
-        """Plan the purchases of accounts again: a deposit of 0 with the money there is; accounts that buy nothing."""
-        books = self.books
-        sold = np.zeros(len(trees.rows), np.bool_)
-        sold[working.row[working.sells]] = True
-        sold |= books.row["traded"][trees.rows] < 0
-        held = HeldColumns(
-            trees.start, trees.held.security, found.held_nanos, trees.held.price_micros, trees.held.step_nanos
-        )
-        some, places = self._pies(Trees(trees.accounts, trees.rows, trees.start, held, found.value), again)
-        count, rows = len(some.accounts), books.row
-        none = np.zeros(count, np.int64)
-        top = np.repeat(some.start[:-1], np.diff(some.start))
-        parent = rows["parent"][some.rows] - (some.rows[top] - books.start[books.owner[some.rows[top]]])
-        parent[some.start[:-1]] = -1
-        asked = Accounts(
-            start=some.start,
-            event=none + EventKind.DEPOSIT,
-            amount=none,
-            event_row=none,
-            cash=money[again],
-            min_trade=books.account["min_trade"][some.accounts],
-            parent=parent,
-            target_weight=rows["weight"][some.rows].astype(np.int64),
-            value=some.value,
-            blocked=np.where((some.held.security >= 0) & sold[places], NOT_BOUGHT, 0),
-        )
-        plans, _ = self.desk.plan(asked)
+    def _plan_again(self, again: ReplanColumns, trees: Trees, found: BookColumns, now: datetime) -> Ints:
+        """Plan purchases with the money there is; the accounts for which that comes to nothing."""
+        accounts, rows = trees.accounts[again.account], again.row
+        prices = trees.held.price_micros, trees.held.step_nanos
+        held = HeldColumns(again.accounts.start, trees.held.security[rows], found.held_nanos[rows], *prices)
+        some = Trees(accounts, trees.rows[rows], held.start, held, again.accounts.value)
+        plans, _ = self.desk.plan(again.accounts)
         there = plans.quality > 0
-        own = np.repeat(there, np.diff(some.start))
+        own = np.repeat(there, np.diff(held.start))
         made = plans._replace(trade=plans.trade[own], **{n: getattr(plans, n)[there] for n in BY_PLAN})
-        kept, none = some.of(there), none[there]
+        kept, none = some.of(there), np.zeros(np.count_nonzero(there), np.int64)
         events = self._events(kept.accounts)
         self.planner.tell(events, Step.PLANNED, now)
-        empty = self.planner.keep(kept, made, Posed(events, asked.cash[there], none, none, again=True))
-        return np.concatenate((some.accounts[~there], empty))
-
-    def _pies(self, trees: Trees, again: Bools) -> tuple[Trees, Ints]:
-        """The rows that money of each account enters: the nested pie of a liquidation, which keeps it, else all."""
-        books, accounts = self.books, trees.accounts[again]
-        events = self._events(accounts)
-        kind, row = books.event["kind"][events], books.event["row"][events]
-        first = books.start[accounts]
-        pie = np.where(kind == LIQUIDATION, books.row["parent"][first + row], 0).astype(np.int64)
-        ends = books.account["rows"][accounts].astype(np.int64)
-        size = ends - pie
-        nested = pie > 0
-        local, start = ranges(pie, size)
-        account = np.repeat(np.arange(len(accounts)), size)
-        # of a nested pie only the rows up to the next slice of the root
-        outside = (books.row["parent"][first[account] + local] == 0) & (local > pie[account]) & nested[account]
-        kept = np.ones(len(local), np.bool_)
-        past = np.cumsum(outside) - np.concatenate(([0], np.cumsum(outside)))[start[account]]
-        kept &= ~(nested[account] & (past > 0))
-        rows = first[account][kept] + local[kept]
-        sizes = np.bincount(account[kept], minlength=len(accounts))
-        places = np.searchsorted(trees.rows, rows)
-        starts = np.concatenate(([0], np.cumsum(sizes)))
-        held = HeldColumns(
-            starts,
-            trees.held.security[places],
-            trees.held.held_nanos[places],
-            trees.held.price_micros,
-            trees.held.step_nanos,
-        )
-        return Trees(accounts, rows, starts, held, trees.value[places]), places
+        money = again.accounts.cash[there]
+        empty = self.planner.keep(kept, made, Posed(events, money, none, none, again=True))
+        return np.concatenate((accounts[~there], empty))
 
     def settle(self, accounts: Ints, now: datetime) -> None:
         """What came of orders becomes the account, its event is finished; what is not paid out stays asked for."""
