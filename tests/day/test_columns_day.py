@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,37 +16,16 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from benchmarks.day.columns import books, desk
 from benchmarks.day.columns.__main__ import live
-from benchmarks.day.columns.audit import audit
 from benchmarks.day.columns.books import GROUPS, Books
 from benchmarks.day.columns.broker import PHASES, looks_of
 from benchmarks.day.columns.desk import _cuts
 from benchmarks.day.columns.store import LOGS, Store
 from benchmarks.day.columns.told import told
-from server.client import Client, server_process
+from server.client import Client
 from solver import InvalidRequest
-
-DAY = date(2022, 6, 1)
-ACCOUNTS, SEED = 300, 7
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with server_process() as (where, _):
-        yield where
-
-
-def lived(path: Path, address: str, accounts: int = ACCOUNTS, day: date = DAY) -> tuple[Store, list[str]]:
-    store = Store(path, durable=False)
-    return store, live(Console(quiet=True), store, SEED, accounts, day, address)
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[Store]:
-    store, faults = lived(tmp_path_factory.mktemp("columns") / "books.sqlite", address)
-    assert faults == []
-    yield store
-    store.close()
+from tests.day.big import ACCOUNTS, DAY, SEED, lived
 
 
 def test_everything_happens_on_that_day(kept: Store) -> None:
@@ -97,6 +75,74 @@ def test_liquidated_slices_keep_no_target_and_their_pies_keep_the_money(kept: St
             looked += 1
             assert parent[row_number] == nested[who]
     assert looked
+
+
+def test_calls_in_many_parts_and_columns_in_many_chunks_come_to_the_same_books(
+    kept: Store, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three hundred accounts fit into one call and one chunk; a hundred thousand do not."""
+    monkeypatch.setattr(desk, "CALL_BYTES", 30_000)
+    monkeypatch.setattr(desk, "PLANS_A_CALL", 7)
+    monkeypatch.setattr(desk, "WINDOW_ROWS", 50)
+    monkeypatch.setattr(books, "CHUNK", {"account": 16, "row": 16, "event": 9, "order": 33})
+    store, faults = lived(tmp_path / "books.sqlite", address)
+    assert faults == []
+    for group, kinds in GROUPS.items():
+        assert store.value("SELECT max(chunk) FROM columns WHERE name LIKE ?", f"{group}.%") > 5
+        for name, kind in kinds.items():
+            assert np.array_equal(store.read(f"{group}.{name}", kind), kept.read(f"{group}.{name}", kind)), name
+    for log in LOGS:
+        for name, column_of in store.log(log).items():
+            assert np.array_equal(column_of, kept.log(log)[name]), f"{log}.{name}"
+    store.close()
+
+
+def test_what_waits_or_is_blocked_says_why(kept: Store) -> None:
+    log, steps, reasons = kept.log("updates"), kept.codes("updates.step"), kept.codes("updates.reasons")
+    may = {
+        "WAITING": {"OUTSIDE_WINDOW", "MARKET_CLOSED", "SAME_DAY_TRADE", "POSTPONED"},
+        "CANCELLED": {"", "REJECTED"},
+        "ACCEPTED": {""},
+        "PLANNED": {""},
+        "FINISHED": {""},
+    }
+    for step, bits in zip(log["step"].tolist(), log["reasons"].tolist(), strict=True):
+        names = {name for name, code in reasons.items() if bits >> code & 1} or {""}
+        name = next(n for n, code in steps.items() if code == step)
+        assert names <= may.get(name, set(reasons) | {""}), name
+        assert name not in ("WAITING", "BLOCKED") or "" not in names
+
+
+def test_what_can_never_be_done_is_refused_and_what_can_tomorrow_is_kept(kept: Store) -> None:
+    log, codes, reasons = kept.log("updates"), kept.codes("event.state"), kept.codes("updates.reasons")
+    state, look_us = kept.read("event.state", "i1"), kept.read("event.look_us", "<i8")
+
+    def told(reason: str) -> np.ndarray[Any, Any]:
+        return np.unique(log["event"][log["reasons"] >> reasons[reason] & 1 == 1])
+
+    never = told("WITHDRAWAL_EXCEEDS_PORTFOLIO")
+    assert len(never)
+    assert np.all(state[never] == codes["REFUSED"])
+    blocked = np.flatnonzero(state == codes["BLOCKED"])
+    assert len(blocked)
+    assert np.all(look_us[blocked] > kept.meta("clock"))
+    kind, postponed_us = kept.read("event.kind", "i1"), kept.read("event.postponed_us", "<i8")
+    same_day = told("SAME_DAY_TRADE")
+    scheduled = same_day[kind[same_day] == kept.codes("event.kind")["SCHEDULED_REBALANCE"]]
+    waits = scheduled[state[scheduled] == codes["WAITING"]]
+    assert len(waits)
+    assert np.array_equal(postponed_us[waits], look_us[waits])
+
+
+def test_the_first_deposit_of_a_new_account_is_invested(kept: Store) -> None:
+    account, state = kept.read("event.account", "<i4"), kept.read("event.state", "i1")
+    start = np.concatenate(([0], np.cumsum(kept.read("account.rows", "<i4"), dtype=np.int64)))
+    worth = np.add.reduceat(kept.read("row.opened_shares", "<i8"), start[:-1]) + kept.read("account.opened_cash", "<i8")
+    deposits = kept.read("event.kind", "i1") == kept.codes("event.kind")["DEPOSIT"]
+    done = deposits & (state == kept.codes("event.state")["DONE"]) & (worth[account] == 0)
+    assert np.any(done)
+    held = np.add.reduceat(kept.read("row.shares", "<i8"), start[:-1])
+    assert np.all(held[account[done]] > 0)
 
 
 def test_killed_at_any_phase_and_started_again_it_ends_with_the_same_books(
@@ -184,185 +230,4 @@ def test_calls_are_cut_within_their_limits() -> None:
     sizes = np.array([3, 3, 3, 9, 1, 1, 1, 1])
     assert list(_cuts(sizes, 6, 3)) == [(0, 2), (2, 3), (3, 4), (4, 7), (7, 8)]
     assert list(_cuts(sizes, 100)) == [(0, 8)]
-    assert list(_cuts(sizes[:0])) == [(0, 0)]
-
-
-Spoil = Callable[[Store], None]
-
-
-def column(name: str, change: Callable[[np.ndarray[Any, Any]], None]) -> Spoil:
-    """A column of a group, changed in place where ``change`` says."""
-
-    def spoil(store: Store) -> None:
-        group, short = name.split(".")
-        for row in store.rows("SELECT chunk, data FROM columns WHERE name = ? ORDER BY chunk", name):
-            values = np.frombuffer(row["data"], GROUPS[group][short]).copy()
-            change(values)
-            store.write(name, row["chunk"], values)
-
-    return spoil
-
-
-def entry(log: str, name: str, change: Callable[[np.ndarray[Any, Any]], None]) -> Spoil:
-    """The same of the first batch of a log."""
-
-    def spoil(store: Store) -> None:
-        data = store.value("SELECT data FROM logs WHERE name = ? AND batch = 0", f"{log}.{name}")
-        values = np.frombuffer(data, LOGS[log][name]).copy()
-        change(values)
-        store.run("UPDATE logs SET data = ? WHERE name = ? AND batch = 0", [(values.tobytes(), f"{log}.{name}")])
-
-    return spoil
-
-
-def orders(store: Store) -> dict[str, np.ndarray[Any, Any]]:
-    return {name: store.read(f"order.{name}", kind) for name, kind in GROUPS["order"].items()}
-
-
-def both_sides(store: Store) -> None:
-    """A purchase of what the account sold."""
-    order = orders(store)
-    bought, sold = (np.flatnonzero((order["sells"] == side) & (order["filled_nanos"] > 0))[0] for side in (False, True))
-    order["row"][bought] = order["row"][sold]
-    store.write("order.row", 0, order["row"])
-
-
-def odd_sale(store: Store) -> None:
-    """A part of a step more of a sale that leaves much."""
-    order, shares = orders(store), store.read("row.shares", "<i8")
-    place = np.flatnonzero(order["sells"] & (shares[order["row"]] > 10**8))[0]
-    order["quantity"][place] += 1
-    store.write("order.quantity", 0, order["quantity"])
-
-
-def bought_first(store: Store) -> None:
-    """Sales that were heard of after their purchases."""
-    order = orders(store)
-    for batch in range(store.value("SELECT count(*) FROM logs WHERE name = 'fills.order'")):
-        order_of, at_us = (
-            np.frombuffer(store.value("SELECT data FROM logs WHERE name = ? AND batch = ?", name, batch), kind).copy()
-            for name, kind in (("fills.order", "<i4"), ("fills.at_us", "<i8"))
-        )
-        at_us[order["sells"][order_of]] = store.meta("clock")
-        store.run("UPDATE logs SET data = ? WHERE name = 'fills.at_us' AND batch = ?", [(at_us.tobytes(), batch)])
-
-
-def of_kind(name: str, kind: str, state: str, value: int) -> Spoil:
-    """A column of the first event of that kind and state."""
-
-    def spoil(store: Store) -> None:
-        kinds, states = store.read("event.kind", "i1"), store.read("event.state", "i1")
-        found = (kinds == store.codes("event.kind")[kind]) & (states == store.codes("event.state")[state])
-        values = store.read(f"event.{name}", GROUPS["event"][name])
-        values[np.flatnonzero(found)[0]] = value
-        store.write(f"event.{name}", 0, values)
-
-    return spoil
-
-
-def accepted_late(store: Store) -> None:
-    entry("updates", "at_us", every(store.meta("clock")))(store)
-
-
-def sql(told: str) -> Spoil:
-    return lambda store: store.run(told, [()])
-
-
-def more(where: Callable[[np.ndarray[Any, Any]], Any], by: int = 1) -> Callable[[np.ndarray[Any, Any]], None]:
-    def change(values: np.ndarray[Any, Any]) -> None:
-        place = np.flatnonzero(where(values))[:1]
-        assert len(place), "there is nothing to spoil"
-        values[place] += by
-
-    return change
-
-
-def put(where: Callable[[np.ndarray[Any, Any]], Any], value: Any) -> Callable[[np.ndarray[Any, Any]], None]:
-    def change(values: np.ndarray[Any, Any]) -> None:
-        place = np.flatnonzero(where(values))[:1]
-        assert len(place), "there is nothing to spoil"
-        values[place] = value
-
-    return change
-
-
-def every(value: int) -> Callable[[np.ndarray[Any, Any]], None]:
-    return lambda values: values.fill(value)
-
-
-SPOILS: dict[str, tuple[Spoil, str]] = {
-    "a share": (column("row.shares", more(lambda v: v > 0)), "holds other shares"),
-    "a share of the opening": (column("row.opened_shares", more(lambda v: v > 0)), "shares came from nowhere"),
-    "a cent": (column("account.cash", more(lambda v: v >= 0)), "has other cash"),
-    "a cent of the opening": (column("account.opened_cash", more(lambda v: v >= 0)), "cents came from nowhere"),
-    "debts": (column("account.cash", put(lambda v: v >= 0, -1)), "owes money"),
-    "money paid in": (entry("moves", "amount", more(lambda v: v > 0)), "moved other money"),
-    "a cent of a fill": (entry("fills", "amount", more(lambda v: v > 0)), "accounts got another amount"),
-    "a nanoshare of a fill": (entry("fills", "quantity", more(lambda v: v > 0)), "accounts got another quantity"),
-    "whose fill it is": (entry("fills", "order", more(lambda v: v >= 0)), "has other fills"),
-    "which block a fill is of": (entry("fills", "block", more(lambda v: v >= 0)), "that its order is not in"),
-    "when a fill was heard": (entry("fills", "at_us", put(lambda v: v > 0, 0)), "heard before it happened"),
-    "a fill of the market": (
-        sql("DELETE FROM market_fills WHERE block = (SELECT min(block) FROM market_fills)"),
-        "got",
-    ),
-    "a price": (sql("UPDATE market_fills SET price = price + 1000000 WHERE rowid = 1"), "accounts got another amount"),
-    "an hour": (sql("UPDATE market_fills SET at_us = at_us + 86400000000 * 30"), "no open order"),
-    "a night": (sql("UPDATE market_fills SET at_us = at_us + 43200000000"), "market was closed"),
-    "a block": (
-        sql("UPDATE blocks SET quantity = quantity + 1 WHERE block = 0"),
-        "not the sum of its orders' quantity",
-    ),
-    "money of a block": (sql("UPDATE blocks SET amount = amount + 1 WHERE block = 0"), "sum of its orders' amount"),
-    "a side of a block": (sql("UPDATE blocks SET sells = 1 - sells WHERE block = 0"), "another security or side"),
-    "a count of a block": (sql("UPDATE blocks SET orders = orders + 1 WHERE block = 0"), "another number of orders"),
-    "an order": (column("order.amount", more(lambda v: v > 0, -1)), "trades another sum than its orders"),
-    "a sale": (column("order.quantity", every(2**50)), "sells more than the account has"),
-    "what was ordered": (column("order.quantity", every(1)), "got more than it asks for"),
-    "what an order got": (column("order.filled_nanos", more(lambda v: v > 0)), "has other fills"),
-    "whose order it is": (column("order.plan", more(lambda v: v >= 0)), "trades another sum"),
-    "a side": (column("order.sells", put(lambda v: v, False)), "another security or side"),
-    "both sides": (both_sides, "on both sides of the day"),
-    "a part of a step": (odd_sale, "sells parts of a step"),
-    "purchases before sales": (bought_first, "bought before it had sold"),
-    "less than nothing": (column("row.shares", put(lambda v: v > 0, -1)), "holds less than nothing"),
-    "a deposit": (of_kind("state", "DEPOSIT", "DONE", 5), "was refused"),
-    "a withdrawal": (of_kind("amount", "WITHDRAWAL", "DONE", 1), "not all of it is paid"),
-    "when it was accepted": (accepted_late, "is earlier than what was told before"),
-    "a minimum": (column("account.min_trade", put(lambda v: v >= 0, 10**9)), "smaller than its account's minimum"),
-    "a proof": (entry("plans", "quality", put(lambda v: v > 0, 0)), "is not certified"),
-    "a bound": (entry("plans", "bound", put(lambda v: v >= 0, 1e30)), "a bound above its own distance"),
-    "what a plan leaves": (entry("plans", "cash_after", more(lambda v: v >= 0)), "leaves other cash than it says"),
-    "what a plan trades": (entry("plans", "traded", more(lambda v: v != 0)), "trades another sum than its orders"),
-    "whose plan it is": (entry("plans", "account", more(lambda v: v >= 0)), "of another account"),
-    "what a plan is for": (entry("plans", "event", more(lambda v: v >= 0)), "for the event of another account"),
-    "an event that is over": (column("event.state", put(lambda v: v == 1, 4)), "its client was not told"),
-    "an event that is forgotten": (column("event.look_us", every(0)), "was forgotten"),
-    "an event at work": (column("account.event", put(lambda v: v < 0, 0)), "is at work on nothing"),
-    "a plan at work": (column("event.state", put(lambda v: v == 4, 3)), "has no plan at work"),
-    "what is still to be paid": (column("event.amount", more(lambda v: v > 0)), "other than what was asked for"),
-    "what was asked for": (column("event.asked", more(lambda v: v > 0)), "is not what the books say of its amount"),
-    "what is liquidated": (column("event.row", more(lambda v: v > 0)), "is not what the books say of its row"),
-    "who asked": (column("event.client", put(lambda v: v, False)), "are in the books"),
-    "when it was asked": (column("event.asked_us", more(lambda v: v > 0)), "say of its asked_us"),
-    "a step": (entry("updates", "step", more(lambda v: v == 0)), "was not accepted first"),
-    "the end of a step": (entry("updates", "at_us", put(lambda v: v > 0, 2**60)), "of an instant to come"),
-    "whom it was told": (entry("updates", "event", put(lambda v: v == 1, 0)), "can not follow"),
-    "the run of the day": (column("event.kind", lambda v: np.putmask(v, v == 4, 5)), "left out of the run of the day"),
-}
-
-
-@pytest.mark.parametrize("what", SPOILS)
-def test_the_audit_notices(what: str, kept: Store) -> None:
-    spoil, sentence = SPOILS[what]
-    kept.connection.execute("BEGIN")
-    try:
-        spoil(kept)
-        faults = audit(kept)
-    finally:
-        kept.connection.execute("ROLLBACK")
-    assert any(sentence in fault for fault in faults), faults
-
-
-def test_the_audit_has_nothing_against_the_books_themselves(kept: Store) -> None:
-    assert audit(kept) == []
+    assert list(_cuts(sizes[:0], 6)) == [(0, 0)]

@@ -74,7 +74,8 @@ class Read:
 def audit(store: Store) -> list[str]:
     """Everything that does not add up or breaks a rule, as sentences; none where all is well."""
     read = Read.of(store)
-    checks = (_blocks, _orders, _sizes, _accounts, _totals, _plans, _sides, _events, _asked, _updates, _hours, _runs)
+    folded = (_blocks, _orders, _sizes, _accounts, _totals)
+    checks = (*folded, _plans, _sides, _unsent, _events, _asked, _updates, _hours, _runs, _rebalanced)
     return [fault for check in checks for fault in check(read)]
 
 
@@ -227,6 +228,25 @@ def _sides(read: Read) -> Iterator[str]:
     yield from _first(first < last, "an account bought before it had sold: the {}th event with orders")
 
 
+def _unsent(read: Read) -> Iterator[str]:
+    """Purchases that never went to market were planned again, or a sale of their plan was open until the close."""
+    order, plans, block = read.group["order"], read.log["plans"], read.block
+    if not len(block["block"]):
+        return
+    late = np.zeros(len(plans["account"]), np.bool_)
+    sold = np.flatnonzero(order["sells"] & (order["block"] >= 0))
+    open_long = block["over_us"][order["block"][sold]] >= block["ends_us"].max()
+    late[order["plan"][sold[open_long]]] = True
+    last = np.zeros(len(read.group["event"]["kind"]), np.int64)
+    np.maximum.at(last, plans["event"], np.arange(len(late)))
+    unsent = np.flatnonzero(order["block"] < 0)
+    plan = order["plan"][unsent]
+    forgotten = unsent[~late[plan] & (last[plans["event"][plan]] == plan)]
+    yield from _first(
+        np.isin(np.arange(len(order["plan"])), forgotten), "order {} was not sent, and nothing came of it"
+    )
+
+
 def _events(read: Read) -> Iterator[str]:
     """No event is lost, and every one moved the money that it asked for."""
     event, account, moves = read.group["event"], read.group["account"], read.log["moves"]
@@ -306,7 +326,8 @@ def _runs(read: Read) -> Iterator[str]:
     account, row, order, event = (read.group[name] for name in ("account", "row", "order", "event"))
     day = date.fromisoformat(read.store.meta("day"))
     run = datetime.combine(day, time(14, 30), EASTERN)
-    if read.clock_us() < (run - EPOCH) // timedelta(microseconds=1):
+    run_us = (run - EPOCH) // timedelta(microseconds=1)
+    if read.clock_us() < run_us:
         return
     bought = np.zeros(len(row["shares"]), np.bool_)
     bought[order["row"][~order["sells"] & (order["filled_nanos"] > 0)]] = True
@@ -317,3 +338,16 @@ def _runs(read: Read) -> Iterator[str]:
     asked[event["account"][scheduled]] = True
     managed = account["style"] == read.store.codes("account.style")["managed"]
     yield from _first(managed & holds & ~asked, "account {} was left out of the run of the day")
+    yield from _first(managed & (account["run_us"] != run_us), "account {} does not know of the run of the day")
+
+
+def _rebalanced(read: Read) -> Iterator[str]:
+    """Every account that was rebalanced knows when it was last."""
+    event, account, log = read.group["event"], read.group["account"], read.log["updates"]
+    kinds = [code for name, code in read.store.codes("event.kind").items() if name.endswith("REBALANCE")]
+    done = np.isin(event["kind"], kinds) & (event["state"] == read.store.codes("event.state")["DONE"])
+    ended = (log["step"] == read.store.codes("updates.step")["FINISHED"]) & done[log["event"]]
+    last = np.full(len(account["cash"]), np.iinfo(np.int64).min)
+    np.maximum.at(last, event["account"][log["event"][ended]], log["at_us"][ended])
+    known = last > np.iinfo(np.int64).min
+    yield from _first(known & (account["rebalanced_us"] != last), "account {} does not know when it was rebalanced")

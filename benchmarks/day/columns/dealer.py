@@ -51,7 +51,7 @@ NEW_BLOCK = (
     "INSERT INTO blocks (block, security, sells, amount, quantity, orders, sent_us, ends_us, look_us) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-HEARD = "UPDATE blocks SET look_us = ?, told = ?, fate = ? WHERE block = ?"
+HEARD = "UPDATE blocks SET look_us = ?, over_us = ?, told = ?, fate = ? WHERE block = ?"
 NEW_FILL = "INSERT INTO market_fills VALUES (?, ?, ?, ?, ?)"
 Heard = tuple[dict[str, Any], Report]
 
@@ -118,8 +118,10 @@ class Dealer:
         changes = []
         for block, told in heard:
             fills = sum(at <= now for at, _ in told.fills)
-            look = None if told.over_at <= now else _next_us(told, now, instant_of(block["sent_us"]))
-            changes.append((look, fills, _fate(block, told, now), block["block"]))
+            ends = told.over_at <= now
+            look = None if ends else _next_us(told, now, instant_of(block["sent_us"]))
+            over_us = microseconds(now) if ends else None
+            changes.append((look, over_us, fills, _fate(block, told, now), block["block"]))
         self.books.sql.append((HEARD, changes))
 
     def _accounts(self, orders: Ints) -> Ints:

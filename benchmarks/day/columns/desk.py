@@ -51,6 +51,7 @@ Answer = TypeVar("Answer")
 
 UNDER_WAY = 3  # parts at a time: one that is planned on each of two cores, and one that waits
 PLANS_A_CALL = 2_000  # of the 8,000 that fit, so that no core waits long for the other's last call
+WINDOW_ROWS = 100_000  # of a part of a window, 25 bytes each
 CALL_BYTES = 3_500_000  # of the four megabytes of a request
 PLANNED = ("trade", "quality", "engine", "cash_after", "tracking_error", "lower_bound")
 BY_TRADE = ("trade_side", "trade_us", "trade_opposed", "trade_blocked")
@@ -95,7 +96,7 @@ class Desk:
             return read_holds(response, len(policy.rules))
 
         with self._timed("CheckTriggerColumns"):
-            return np.concatenate(self._each(check, list(_cuts(sizes))), axis=1)
+            return np.concatenate(self._each(check, list(_cuts(sizes, CALL_BYTES))), axis=1)
 
     def decide(self, timetable: Timetable, columns: DecisionColumns) -> DecisionRows:
         """What each account's event does at its clock."""
@@ -109,7 +110,7 @@ class Desk:
             )
 
         with self._timed("DecideColumns"):
-            return _joined(self._each(look, list(_cuts(sizes))))
+            return _joined(self._each(look, list(_cuts(sizes, CALL_BYTES))))
 
     def plan(self, accounts: Accounts) -> tuple[Plans, dict[int, Refusal]]:
         """The plans of all accounts, as view ORDERS has them; and by account why there is none."""
@@ -162,14 +163,14 @@ class Desk:
     def aggregate(self, orders: OrderColumns) -> Mapping[str, npt.NDArray[Any]]:
         """One block a security and side."""
         with self._timed("AggregateColumns"):
-            parts = (pb.AggregateColumnsRequest(**columns) for columns in window_parts(orders))
+            parts = (pb.AggregateColumnsRequest(**columns) for columns in window_parts(orders, WINDOW_ROWS))
             return read_blocks(self._client.day.aggregate_columns(parts))
 
     def allocate(self, orders: OrderColumns, fills: Sequence[pb.ColumnFill]) -> tuple[Ints, Ints]:
         """Nanoshares and minor units of every order, of all ``fills`` of its security."""
 
         def parts() -> Iterator[pb.AllocateColumnsRequest]:
-            for number, columns in enumerate(window_parts(orders)):
+            for number, columns in enumerate(window_parts(orders, WINDOW_ROWS)):
                 yield pb.AllocateColumnsRequest(**columns, currency_code="" if number else "USD")
             yield pb.AllocateColumnsRequest(fills=fills)
 
@@ -182,11 +183,10 @@ class Desk:
         return quantity, amount
 
 
-def _cuts(sizes: Ints, most: int = CALL_BYTES, accounts: int = 1 << 30) -> Iterator[tuple[int, int]]:
+def _cuts(sizes: Ints, most: int, accounts: int = 1 << 30) -> Iterator[tuple[int, int]]:
     """Ranges of accounts, of no more than ``most`` in ``sizes`` and no more than ``accounts``; one account at least."""
-    ends = np.cumsum(sizes)
-    first = 0
-    while first < len(sizes) or first == 0:
+    ends, first = np.cumsum(sizes), 0
+    while True:
         before = int(ends[first - 1]) if first else 0
         last = int(np.searchsorted(ends, before + most, "right"))
         last = min(max(last, first + 1), first + accounts, len(sizes))

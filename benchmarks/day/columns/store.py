@@ -48,7 +48,7 @@ CREATE TABLE logs (name TEXT, batch INT, data BLOB, PRIMARY KEY (name, batch));
 CREATE TABLE codes (what TEXT, code INT, name TEXT, PRIMARY KEY (what, code));
 CREATE TABLE blocks (
   block INTEGER PRIMARY KEY, security INT, sells INT, amount INT, quantity INT, orders INT, sent_us INT, ends_us INT,
-  look_us INT, told INT NOT NULL DEFAULT 0, fate TEXT NOT NULL DEFAULT '');
+  look_us INT, over_us INT, told INT NOT NULL DEFAULT 0, fate TEXT NOT NULL DEFAULT '');
 CREATE TABLE market_fills (fill_id TEXT PRIMARY KEY, block INT, quantity INT, price INT, at_us INT);
 """
 
