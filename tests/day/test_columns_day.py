@@ -20,11 +20,17 @@ from benchmarks.day.columns import books, desk
 from benchmarks.day.columns.__main__ import live
 from benchmarks.day.columns.books import GROUPS, Books
 from benchmarks.day.columns.broker import PHASES, looks_of
+from benchmarks.day.columns.dealer import Dealer
 from benchmarks.day.columns.desk import _cuts
+from benchmarks.day.columns.planner import Planner
 from benchmarks.day.columns.store import LOGS, Store
 from benchmarks.day.columns.told import told
+from benchmarks.day.columns.world import KINDS
 from server.client import Client
 from solver import InvalidRequest
+from solver.columns import NOT_BOUGHT
+from solver.trading.accounts import REBALANCES
+from solver.trading.sessions import Kind
 from tests.day.big import ACCOUNTS, DAY, SEED, lived
 
 
@@ -94,6 +100,40 @@ def test_calls_in_many_parts_and_columns_in_many_chunks_come_to_the_same_books(
     for log in LOGS:
         for name, column_of in store.log(log).items():
             assert np.array_equal(column_of, kept.log(log)[name]), f"{log}.{name}"
+    store.close()
+
+
+def test_what_was_traded_that_day_is_looked_at_on_its_other_side(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decisions hear of what a plan would trade back, written here as it is said; what was sold is not bought again."""
+    opposed_of, plan_again = Planner._opposed, Dealer._plan_again
+    looked, sold = [], []
+
+    def opposed(planner: Planner, events: Any, trees: Any, traded: Any) -> Any:
+        found = opposed_of(planner, events, trees, traded)
+        plans, _ = planner.desk.plan(planner.posed(events, trees, np.zeros(len(trees.rows), np.int64)))
+        for k, event in enumerate(events.tolist()):
+            kind = KINDS[planner.books.event["kind"][event]]
+            for row in range(trees.start[k], trees.start[k + 1]):
+                back = plans.trade[row] < 0 if traded[row] > 0 else plans.trade[row] > 0
+                asks = kind in (*REBALANCES, Kind.LIQUIDATION) and plans.quality[k] > 0
+                assert found[row] == bool(traded[row] and (back or not asks))
+                looked.append(bool(traded[row] and asks and back))
+        return found
+
+    def again(dealer: Dealer, replans: Any, trees: Any, *rest: Any) -> Any:
+        before = dealer.books.row["traded"][trees.rows[replans.row]] < 0
+        assert np.all(replans.accounts.blocked[before] & NOT_BOUGHT)
+        sold.extend(before.tolist())
+        return plan_again(dealer, replans, trees, *rest)
+
+    monkeypatch.setattr(Planner, "_opposed", opposed)
+    monkeypatch.setattr(Dealer, "_plan_again", again)
+    store, faults = lived(tmp_path / "books.sqlite", address, 1_000)
+    assert faults == []
+    assert any(looked)
+    assert any(sold)
     store.close()
 
 
