@@ -14,7 +14,9 @@ DAY = date(2022, 6, 1)
 ACCOUNTS, SEED = 300, 7
 
 
-def lived(path: Path, address: str, accounts: int = ACCOUNTS, day: date = DAY) -> tuple[Store, list[str]]:
+def lived(
+    path: Path, address: str, accounts: int = ACCOUNTS, day: date = DAY, seed: int = SEED
+) -> tuple[Store, list[str]]:
     """The books after a day of so many accounts, and what the audit has against them."""
     store = Store(path, durable=False)
-    return store, live(Console(quiet=True), store, SEED, accounts, day, address)
+    return store, live(Console(quiet=True), store, seed, accounts, day, address)

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.day.columns import books, desk
-from benchmarks.day.columns.__main__ import live
+from benchmarks.day.columns.__main__ import live, main
 from benchmarks.day.columns.books import GROUPS, Books
 from benchmarks.day.columns.broker import PHASES, looks_of
 from benchmarks.day.columns.dealer import Dealer
@@ -229,6 +230,35 @@ def test_a_day_without_a_session_trades_nothing_and_loses_nothing(address: str, 
     store.close()
 
 
+def test_days_of_one_account_or_three_are_days_too(address: str, tmp_path: Path) -> None:
+    """Nothing is asked for, or all that is asked for at a look is refused: calls and logs of nothing."""
+    nothing = 0
+    for seed in range(10):
+        for accounts in (1, 3):
+            store, faults = lived(tmp_path / f"{seed}-{accounts}.sqlite", address, accounts, seed=seed)
+            assert faults == [], f"seed {seed}, {accounts} accounts"
+            nothing += not len(store.log("updates")["event"])
+            store.close()
+    assert nothing
+
+
+def test_what_does_not_add_up_is_told_with_the_command_that_shows_it_again(
+    kept: Store, address: str, tmp_path: Path
+) -> None:
+    path, app = tmp_path / "books.sqlite", typer.Typer()
+    kept.connection.execute("VACUUM INTO ?", (str(path),))
+    app.command()(main)
+    asked = ["--seed", str(SEED), "--accounts", str(ACCOUNTS), "--books", str(path), "--address", address]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    sqlite3.connect(path, isolation_level=None).execute("UPDATE blocks SET amount = amount + 1 WHERE block = 0")
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 1
+    assert "sum of its orders' amount" in found.output
+    assert f"--seed {SEED} --accounts {ACCOUNTS} --day {DAY}" in " ".join(found.output.split())
+    assert CliRunner().invoke(app, [*asked, "--seed", "8"]).exit_code == 2
+    assert CliRunner().invoke(app, ["--tell", "3"]).exit_code == 2  # without books
+
+
 def test_books_are_read_as_they_were_written(kept: Store) -> None:
     """What a broker that starts again holds is what it held: every column, and the number of plans."""
     books = Books(kept, np.zeros(1, np.int64))
@@ -254,16 +284,6 @@ def test_a_client_is_told_in_sentences_when_somebody_asks(kept: Store, address: 
         assert str(sentences[0]).startswith("We have received your ")
         with pytest.raises(InvalidRequest, match=f"is 100000; these books have the events 0 to {log['event'].max()}"):
             told(kept, client, 100_000)
-
-
-def test_nothing_can_be_told_without_books() -> None:
-    import typer
-
-    from benchmarks.day.columns.__main__ import main
-
-    app = typer.Typer()
-    app.command()(main)
-    assert CliRunner().invoke(app, ["--tell", "3"]).exit_code == 2
 
 
 def test_calls_are_cut_within_their_limits() -> None:

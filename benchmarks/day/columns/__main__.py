@@ -10,7 +10,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
-import grpc
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -47,11 +46,9 @@ def main(
         store = Store(books or Path(folder) / "books.sqlite")
         try:
             faults = live(console, store, seed, accounts, day.date(), address)
-        except (
-            PiewiseError,
-            grpc.RpcError,
-            AssertionError,
-        ) as error:  # told with its seed
+        except typer.BadParameter:
+            raise
+        except Exception as error:  # whatever it is, it is told with its seed
             console.print_exception(max_frames=4)
             faults = [f"it stopped: {error}"]
         finally:

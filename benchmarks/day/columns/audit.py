@@ -298,12 +298,12 @@ def _updates(read: Read) -> Iterator[str]:
     yield from _first(same & ~legal[step[:-1], step[1:]], "update {} can not follow what was told before")
     yield from _first(same & (at_us[1:] < at_us[:-1]), "update {} is earlier than what was told before")
     yield from _first(log["at_us"] > read.clock_us(), "update {} is of an instant to come")
-    head = np.append(True, ~same)
+    head, tail = np.diff(event, prepend=-1) != 0, np.diff(event, append=-1) != 0
     yield from _first(step[head] != codes["ACCEPTED"], "the {}th event was not accepted first")
     if len(event[head]) != count:
         yield f"{count:,} events, but updates of {len(event[head]):,}"
         return
-    told = step[np.append(~same, True)] == codes["FINISHED"]
+    told = step[tail] == codes["FINISHED"]
     over = read.group["event"]["state"] >= read.store.codes("event.state")["DONE"]
     yield from _first(told != over, "event {} is over, and its client was not told; or was told too early")
 

@@ -75,6 +75,12 @@ GROUPS = {
 CHUNK = {"account": 1 << 12, "row": 1 << 12, "event": 1 << 13, "order": 1 << 15}  # rows go with their accounts
 
 
+def _length(columns: Mapping[str, Any]) -> int:
+    """How many entries: that of the columns, one of which is an array; a value is for all of them."""
+    found: int = next(len(column) for column in columns.values() if np.ndim(column))
+    return found
+
+
 class Group:
     """Columns of one length that may grow; ``edges`` says where each chunk begins if not every so many."""
 
@@ -94,7 +100,7 @@ class Group:
 
     def add(self, **columns: Any) -> Ints:
         """New entries, every column or a value for all of them; their numbers."""
-        first, self.count = self.count, self.count + max(np.size(column) for column in columns.values())
+        first, self.count = self.count, self.count + _length(columns)
         for name, kind in self.kinds.items():
             if len(self._room[name]) < self.count:
                 room = np.zeros(max(1024, 2 * self.count), kind)
@@ -172,7 +178,7 @@ class Books:
 
     def note(self, log: str, **columns: Any) -> None:
         """More entries of a log, every column or a value for all of them."""
-        count = max(np.size(column) for column in columns.values())
+        count = _length(columns)
         self._new[log].append({name: np.broadcast_to(column, count) for name, column in columns.items()})
 
     def bit(self, name: str) -> int:
