@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.day.columns.__main__ import live
+from benchmarks.day.columns.living import live
 from benchmarks.day.columns.store import Store
 
 DAY = date(2022, 6, 1)
@@ -19,4 +19,4 @@ def lived(
 ) -> tuple[Store, list[str]]:
     """The books after a day of so many accounts, and what the audit has against them."""
     store = Store(path, durable=False)
-    return store, live(Console(quiet=True), store, seed, accounts, day, address)
+    return store, live(Console(quiet=True), store, seed, accounts, day, address).faults

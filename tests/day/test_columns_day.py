@@ -18,11 +18,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.day.columns import books, desk
-from benchmarks.day.columns.__main__ import live, main
+from benchmarks.day.columns.__main__ import main
 from benchmarks.day.columns.books import GROUPS, Books
 from benchmarks.day.columns.broker import PHASES, looks_of
 from benchmarks.day.columns.dealer import Dealer
 from benchmarks.day.columns.desk import _cuts
+from benchmarks.day.columns.living import live
 from benchmarks.day.columns.planner import Planner
 from benchmarks.day.columns.store import LOGS, Store
 from benchmarks.day.columns.told import told

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import resource
 import tempfile
-import time
 from contextlib import ExitStack
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.day.columns.audit import audit
-from benchmarks.day.columns.broker import Broker, looks_of
-from benchmarks.day.columns.desk import Desk
-from benchmarks.day.columns.report import happened, spent
+from benchmarks.day.columns.living import live
+from benchmarks.day.columns.report import report
 from benchmarks.day.columns.store import Store
 from benchmarks.day.columns.told import told
 from server.client import Client, server_process
@@ -45,7 +40,9 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         store = Store(books or Path(folder) / "books.sqlite")
         try:
-            faults = live(console, store, seed, accounts, day.date(), address)
+            lived = live(console, store, seed, accounts, day.date(), address)
+            report(console, store, lived)
+            faults = lived.faults
         except typer.BadParameter:
             raise
         except Exception as error:  # whatever it is, it is told with its seed
@@ -72,39 +69,6 @@ def print_told(console: Console, books: Path, event: int, address: str) -> None:
             console.print(told(store, client, event))
         except PiewiseError as error:
             raise typer.BadParameter(str(error)) from error
-
-
-def live(console: Console, store: Store, seed: int, accounts: int, day: date, address: str = "") -> list[str]:
-    """The day, from its beginning or from where the books are; what does not add up at its end."""
-    run = {"seed": seed, "accounts": accounts, "day": str(day)}
-    if any(store.meta(key, value) != value for key, value in run.items()):
-        raise typer.BadParameter("these books are of another run; give its seed, accounts and day, or another file")
-    with store.step():
-        for key, value in run.items():
-            store.set_meta(key, value)
-    given = address
-    with ExitStack() as stack:
-        if not given:
-            address, _ = stack.enter_context(server_process())
-        desk = stack.enter_context(Desk(address))
-        began, worked = time.perf_counter(), time.process_time()
-        broker = Broker(store, desk, seed, accounts, day)
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task(f"{day}", total=len(looks_of(day)))
-            for now in broker.run():
-                progress.update(task, description=f"{now:%Y-%m-%d %H:%M}", advance=1)
-        took, mine = time.perf_counter() - began, time.process_time() - worked
-    began = time.perf_counter()
-    faults = audit(store)
-    checked = time.perf_counter() - began
-    console.print(happened(store))
-    console.print(spent(broker.spent, desk.seconds))
-    theirs = resource.getrusage(resource.RUSAGE_CHILDREN)
-    server = "" if given else f", server {theirs.ru_utime + theirs.ru_stime:.1f} s with its start"
-    console.print(f"{accounts:,} accounts in {took:.1f} s over gRPC: {accounts / took:,.0f} a second.", highlight=False)
-    console.print(f"Seconds of processor: client {mine:.1f}{server}; audit {checked:.1f}.", highlight=False)
-    return faults
 
 
 if __name__ == "__main__":
