@@ -30,7 +30,7 @@ from benchmarks.day.columns.told import told
 from benchmarks.day.columns.world import KINDS
 from server.client import Client
 from solver import InvalidRequest
-from solver.columns import NOT_BOUGHT
+from solver.columns import NOT_BOUGHT, Refusal
 from solver.trading.accounts import REBALANCES
 from solver.trading.sessions import Kind
 from tests.day.big import ACCOUNTS, DAY, SEED, lived
@@ -221,6 +221,26 @@ def _place(path: Path) -> int:
         return -1
     finally:
         connection.close()
+
+
+def test_a_service_without_time_stops_the_day_and_later_it_goes_on(
+    kept: Store, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the books would hang on how busy the machine was."""
+    read_plans, answers = desk.read_plans, []
+
+    def hurried(response: Any) -> Any:
+        plans, refusals = read_plans(response)
+        answers.append(response)
+        return plans, refusals | ({0: Refusal("OUT_OF_TIME", "")} if len(answers) == 3 else {})
+
+    monkeypatch.setattr(desk, "read_plans", hurried)
+    with pytest.raises(TimeoutError, match="start again, the books are kept"):
+        lived(tmp_path / "books.sqlite", address)
+    store, faults = lived(tmp_path / "books.sqlite", address)
+    assert faults == []
+    assert store.digest() == kept.digest()
+    store.close()
 
 
 def test_a_day_without_a_session_trades_nothing_and_loses_nothing(address: str, tmp_path: Path) -> None:

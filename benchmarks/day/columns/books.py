@@ -150,7 +150,7 @@ class Books:
         self.plans = int(store.meta("plans", 0))
         self._new: dict[str, list[dict[str, Any]]] = {log: [] for log in LOGS}
         self._reasons = store.codes("updates.reasons")  # bits
-        self.sql: list[tuple[str, list[tuple[Any, ...]]]] = []
+        self.sql: list[tuple[str, list[tuple[Any, ...]]]] = []  # what else the next commit runs, and with which rows
 
     def _lay(self) -> None:
         """Where the rows of each account begin, and whose each row is."""

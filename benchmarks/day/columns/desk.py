@@ -52,6 +52,7 @@ Answer = TypeVar("Answer")
 UNDER_WAY = 3  # parts at a time: one that is planned on each of two cores, and one that waits
 PLANS_A_CALL = 2_000  # of the 8,000 that fit, so that no core waits long for the other's last call
 WINDOW_ROWS = 100_000  # of a part of a window, 25 bytes each
+PATIENCE_SECONDS = 600  # after an installation the first call of all waits until the kernel is compiled
 CALL_BYTES = 3_500_000  # of the four megabytes of a request
 PLANNED = ("trade", "quality", "engine", "cash_after", "tracking_error", "lower_bound")
 BY_TRADE = ("trade_side", "trade_us", "trade_opposed", "trade_blocked")
@@ -92,7 +93,8 @@ class Desk:
 
         def check(cut: tuple[int, int]) -> Bools:
             own = trigger_columns_message(_part(columns, "start", BY_ROW, *cut))
-            response = self._client.day.check_trigger_columns(pb.CheckTriggerColumnsRequest(columns=own, **asked))  # type: ignore[arg-type]
+            request = pb.CheckTriggerColumnsRequest(columns=own, **asked)  # type: ignore[arg-type]
+            response = self._client.day.check_trigger_columns(request, PATIENCE_SECONDS)
             return read_holds(response, len(policy.rules))
 
         with self._timed("CheckTriggerColumns"):
@@ -105,9 +107,8 @@ class Desk:
 
         def look(cut: tuple[int, int]) -> DecisionRows:
             own = decision_columns_message(_part(columns, "trade_start", BY_TRADE, *cut))
-            return read_decision_rows(
-                self._client.day.decide_columns(pb.DecideColumnsRequest(timetable=asked, columns=own))
-            )
+            request = pb.DecideColumnsRequest(timetable=asked, columns=own)
+            return read_decision_rows(self._client.day.decide_columns(request, PATIENCE_SECONDS))
 
         with self._timed("DecideColumns"):
             return _joined(self._each(look, list(_cuts(sizes, CALL_BYTES))))
@@ -117,7 +118,12 @@ class Desk:
         cuts = list(_cuts(np.diff(accounts.start), self._info.max_column_rows, PLANS_A_CALL))
 
         def ask(cut: tuple[int, int]) -> tuple[Plans, dict[int, Refusal]]:
-            return read_plans(self._client.columns(columns_request(part(accounts, *cut))))
+            request = columns_request(part(accounts, *cut))
+            request.time_limit.FromSeconds(PATIENCE_SECONDS)
+            plans, refusals = read_plans(self._client.columns(request, PATIENCE_SECONDS))
+            if any(told.reason == "OUT_OF_TIME" for told in refusals.values()):  # another day would plan them
+                raise TimeoutError("the service had no time for all accounts; start again, the books are kept")
+            return plans, refusals
 
         with self._timed("PlanColumns"):
             found = self._each(ask, cuts)
@@ -137,7 +143,7 @@ class Desk:
         def ask(cut: tuple[int, int]) -> WorkingColumns:
             own = slice(held.start[cut[0]], held.start[cut[1]])
             request = size_request(_held(held, *cut), value[own], trade[own])
-            sized = read_sized(self._client.day.size_order_columns(request))
+            sized = read_sized(self._client.day.size_order_columns(request, PATIENCE_SECONDS))
             return replace(sized, row=sized.row + held.start[cut[0]])
 
         with self._timed("SizeOrderColumns"):
@@ -152,7 +158,8 @@ class Desk:
             own = _part(money, "", (), first, last)
             orders = _part(working, "", (), int(places[first]), int(places[last]))
             orders = replace(orders, row=orders.row - held.start[first])
-            return read_books(self._client.day.apply_fill_columns(apply_request(_held(held, *cut), own, orders)))
+            request = apply_request(_held(held, *cut), own, orders)
+            return read_books(self._client.day.apply_fill_columns(request, PATIENCE_SECONDS))
 
         with self._timed("ApplyFillColumns"):
             return _joined(self._each(ask, list(self._cuts(100 + 24 * np.diff(held.start) + 50 * np.diff(places)))))

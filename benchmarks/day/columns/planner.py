@@ -34,7 +34,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 DAY_US = 86_400 * 10**6
-AGAIN = ("WITHDRAWAL_BLOCKED", "LIQUIDATION_BLOCKED", "OUT_OF_TIME")  # another day it may be possible
+AGAIN = ("WITHDRAWAL_BLOCKED", "LIQUIDATION_BLOCKED")  # another day it may be possible
 EVENTS = {
     Kind.DEPOSIT: EventKind.DEPOSIT,
     Kind.WITHDRAWAL: EventKind.WITHDRAWAL,

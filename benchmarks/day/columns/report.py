@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.day.columns.books import GROUPS
+from benchmarks.day.columns.broker import Spent
 from benchmarks.day.columns.living import Lived, live
 from benchmarks.day.columns.store import Store
 from benchmarks.tables import Table as CellTable
@@ -69,10 +70,10 @@ def spent(lived: Lived) -> Table:
 
 def _phases(lived: Lived) -> list[tuple[str, ...]]:
     """Seconds of each phase, and of all."""
-    parts = [(name, one.seconds, one.service, one.writing) for name, one in lived.phases.items()]
-    sums = (sum(part[k] for part in parts) for k in (1, 2, 3))
-    rows = [(name, *(f"{seconds:.2f}" for seconds in part)) for name, *part in parts]
-    return [*rows, ("all", *(f"{seconds:.2f}" for seconds in sums))]
+    spent = lived.phases.values()
+    total = Spent(0, *(sum(getattr(one, name) for one in spent) for name in ("seconds", "service", "writing")))
+    phases = [*lived.phases.items(), ("all", total)]
+    return [(n, f"{one.seconds:.2f}", f"{one.service:.2f}", f"{one.writing:.2f}") for n, one in phases]
 
 
 def report(console: Console, store: Store, lived: Lived) -> None:
