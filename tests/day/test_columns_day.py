@@ -277,6 +277,7 @@ def test_what_does_not_add_up_is_told_with_the_command_that_shows_it_again(
     assert "sum of its orders' amount" in found.output
     assert f"--seed {SEED} --accounts {ACCOUNTS} --day {DAY}" in " ".join(found.output.split())
     assert CliRunner().invoke(app, [*asked, "--seed", "8"]).exit_code == 2
+    assert CliRunner().invoke(app, ["--day", "1992-12-31"]).exit_code == 2
     assert CliRunner().invoke(app, ["--tell", "3"]).exit_code == 2  # without books
 
 

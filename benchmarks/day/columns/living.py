@@ -22,6 +22,9 @@ from server.client import server_process
 __all__ = ["Lived", "live"]
 
 
+FIRST, LAST = date(1993, 1, 1), date(2022, 12, 31)  # accounts are up to three years old, and calendars begin in 1990
+
+
 @dataclass(frozen=True, slots=True)
 class Lived:
     """What does not add up, and seconds: of the day on the wall clock, of its audit, and of processor time.
@@ -42,6 +45,8 @@ class Lived:
 
 def live(console: Console, store: Store, seed: int, accounts: int, day: date, address: str = "") -> Lived:
     """The day, from its beginning or from where the books are, against the server at ``address`` or one of its own."""
+    if not FIRST <= day <= LAST:
+        raise typer.BadParameter(f"the day is {day}; give one from {FIRST} to {LAST}, of which there are prices")
     run = {"seed": seed, "accounts": accounts, "day": str(day)}
     if any(store.meta(key, value) != value for key, value in run.items()):
         raise typer.BadParameter("these books are of another run; give its seed, accounts and day, or another file")
