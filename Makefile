@@ -10,7 +10,7 @@ PEERS_STAMP := $(VENV)/peers-$(PINS)
 PROTO := piewise/v1/allocation.proto
 
 .PHONY: demo test serve check lint types stubs buf generate bench bench-full bench-rules bench-columns bench-day agree mutate \
-  day day-lives years clean
+  day day-columns day-lives years clean
 
 demo: $(RUN_STAMP)  ## every stated result of the seeds, and a realistic account, through a server
 	@$(BIN)/piewise demo
@@ -60,6 +60,9 @@ agree: $(TEST_STAMP)  ## HiGHS, the reference and brute force on 5,000 generated
 
 day: $(TEST_STAMP)  ## a broker's day over gRPC, its books in SQLite, reconciled to the cent (ARGS="--accounts 1000")
 	@$(BIN)/python -m benchmarks.day $(ARGS)
+
+day-columns: $(TEST_STAMP)  ## the day of a big broker, everything in columns: 100,000 accounts (ARGS="--accounts 2000")
+	@$(BIN)/python -m benchmarks.day.columns --accounts 100000 $(ARGS)
 
 day-lives: $(TEST_STAMP)  ## a broker's years as a state machine with faults (ARGS="--account-years 100000 --seed 1")
 	@$(BIN)/python -m benchmarks.day.lives $(ARGS)
