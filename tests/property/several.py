@@ -120,26 +120,51 @@ def several(
 
 
 @st.composite
-def rebalances_side_by_side(draw: st.DrawFn, most_value: int = 9, most_leaves: int = 5, steps: bool = False) -> Several:
-    """Pies that are asked to rebalance, each by its own event, hold the same few securities, some under rules."""
+def pies_that_hold_one(draw: st.DrawFn, most_value: int) -> Portfolio:
+    """Three or four pies that all hold R, which has to come down and may not be bought; some of them hold another, too.
+
+    Of that there may be no more than is held, or as much as is wanted: so some of the pies can place what they sell.
+    """
+    value = st.integers(0, max(1, most_value // 2))
+    pies = []
+    securities = [Security("R", max_value=draw(value), blocks=(Block(Side.BUY, BlockReason.RESTRICTED),))]
+    for name in "pqrs"[: draw(st.sampled_from([3, 4]))]:
+        leaves = [Slice(f"{name}0", draw(st.integers(0, 2)), Holding("R", draw(value)))]
+        if len(pies) < 2 and draw(st.booleans()):
+            other, held = draw(st.sampled_from([name.upper(), "T", "T"])), draw(st.integers(0, 2))
+            leaves.append(Slice(f"{name}1", draw(st.integers(0, 1)), Holding(other, held)))
+            if draw(st.booleans()) and other not in [security.security_id for security in securities]:
+                securities.append(Security(other, max_value=held + draw(st.integers(0, 1))))
+        if not any(leaf.target_weight for leaf in leaves):
+            leaves[0] = replace(leaves[0], target_weight=1)
+        pies.append(Slice(name, 1, Pie(tuple(leaves))))
+    return Portfolio(Pie(tuple(pies)), securities=tuple(securities))
+
+
+@st.composite
+def pies_that_share(draw: st.DrawFn, most_value: int, most_leaves: int) -> Portfolio:
+    """Pies with the same few securities, some under rules; or all under such that cash is left beyond what is free."""
     portfolio = draw(sharing(draw(side_by_side(most_value, most_leaves))))
+    securities = draw(securities_of(portfolio, most_value))
+    if draw(st.booleans()):
+        names = sorted({name for name in flatten(portfolio).security_ids if name})
+        shut = st.sampled_from([(Block(Side.BUY, BlockReason.RESTRICTED),), ()])
+        most = st.integers(0, most_value)
+        securities = tuple(Security(name, max_value=draw(most), blocks=draw(shut)) for name in names)
+    return replace(portfolio, securities=securities)
+
+
+@st.composite
+def rebalances_side_by_side(draw: st.DrawFn, most_value: int = 9, most_leaves: int = 5, steps: bool = False) -> Several:
+    """Pies that are asked to rebalance, each by its own event, and hold the same securities."""
+    portfolio = draw(st.one_of(pies_that_share(most_value, most_leaves), pies_that_hold_one(most_value)))
     tree = flatten(portfolio)
     nested = [tree.slice_ids[row] for row, children in enumerate(tree.children) if children and row]
-    asked = draw(st.lists(st.sampled_from(nested), min_size=2, max_size=len(nested), unique=True))
+    few = max(2, len(nested) - draw(st.sampled_from([0, 0, 1])))
+    asked = draw(st.lists(st.sampled_from(nested), min_size=few, unique=True))
     events: tuple[Event, ...] = tuple(Rebalance(p, draw(st.sampled_from(Reach)), f"of {p}") for p in asked)
     if draw(st.integers(0, 4)) == 0:
         events += (TargetChange(draw(target_changes(portfolio)).pies, "change"),)
-    securities = draw(securities_of(portfolio, most_value))
-    if draw(
-        st.booleans()
-    ):  # all has to come down, and little of it may be bought: cash is left beyond what ranks equal
-        names = sorted({name for name in tree.security_ids if name})
-        shut = (Block(Side.BUY, BlockReason.RESTRICTED),)
-        most = st.integers(0, most_value)
-        securities = tuple(
-            Security(name, max_value=draw(most), blocks=draw(st.sampled_from([shut, ()]))) for name in names
-        )
-    portfolio = replace(portfolio, securities=securities)
     if steps:
         portfolio = draw(stepped(portfolio))
     rules = Rules(draw(st.sampled_from([0, 1, 2, most_value // 4, most_value // 2])))

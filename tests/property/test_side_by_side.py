@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -14,9 +15,10 @@ from solver.ideal import Mode
 from solver.problem import Problem
 from solver.situations import Understood, understand
 from tests.property.several import Several, rebalances_side_by_side
-from tests.reference.brute_force import brute_force
+from tests.reference.brute_force import _conserves, _ordered, amounts, brute_force, domains, orders
 
 HEALTHY = list(HealthCheck)
+MOST_PLANS = 200_000
 
 
 def posed(account: Several) -> Problem | None:
@@ -60,6 +62,58 @@ def test_equals_brute_force(steps: bool, examples: int) -> None:
     assert seen["plans"] >= examples / 2
     assert seen["proved"] >= 0.85 * seen["plans"]
     assert min(seen["shared"], seen["beyond"]) >= 10
+
+
+def plans_of(problem: Problem) -> np.ndarray | None:
+    """Every amount of every leaf, a plan a line, that orders may have; ``None`` where there are too many."""
+    choices = domains(problem)
+    if not choices or not 0 < np.prod([float(len(choice)) for choice in choices]) <= MOST_PLANS:
+        return None
+    grid = np.stack([axis.ravel() for axis in np.meshgrid(*choices, indexing="ij")], axis=1)
+    for order in orders(problem):
+        grid = grid[np.isin(_ordered(problem, grid, order), amounts(problem, order))]
+    return np.asarray(grid)
+
+
+def within(case: Problem, grid: np.ndarray) -> np.ndarray:
+    """Which plans lie between the bounds of every row of ``case``, and leave no more cash than it says."""
+    fine = np.ones(len(grid), dtype=bool)
+    flows = np.zeros((len(grid), len(case.value)), dtype=np.int64)
+    flows[:, case.leaves] = grid
+    for row, leaves in case.nets.items():
+        flows[:, row] = flows[:, leaves].sum(axis=1)
+    for p, rows in zip(reversed(case.pies), reversed(case.children), strict=True):
+        flows[:, p] = flows[:, rows].sum(axis=1) - case.received[p]
+    for row in {*case.orders.tolist(), *case.leaves.tolist(), *case.pies} - {case.event_row}:
+        fine &= (flows[:, row] >= case.flow_min[row]) & (flows[:, row] <= case.flow_max[row])
+    return fine & (flows[:, case.event_row] <= 0) & (flows[:, case.event_row] >= -case.spare)
+
+
+@pytest.mark.parametrize("steps", [False, True])
+def test_the_case_is_all_that_ranks_best(steps: bool) -> None:
+    """Its rows' bounds let through the plans that leave the least, and no others, wherever they let any through."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=HEALTHY)
+    @given(rebalances_side_by_side(steps=steps))
+    def every_account(account: Several) -> None:
+        problem = posed(account)
+        grid = plans_of(problem) if problem else None
+        if problem is None or grid is None:
+            return
+        (case,) = decide_cash(problem).cases
+        best, allowed = _conserves(problem, grid), within(case, grid)
+        best &= grid.sum(axis=1) <= int(problem.received.sum())
+        seen["cases"] += 1
+        seen["beyond"] += case.beyond > 0
+        seen["nothing there"] += not allowed.any()
+        if allowed.any():
+            assert (best == allowed).all(), (grid[best != allowed][:5], case.beyond, case.spare)
+
+    every_account()
+    print(f"\n{'in steps' if steps else 'in cents'}: {dict(seen)}")
+    assert seen["beyond"] >= 10
+    assert seen["nothing there"] <= 0.05 * seen["cases"]
 
 
 @pytest.mark.parametrize("steps", [False, True])

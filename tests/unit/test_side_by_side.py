@@ -117,6 +117,38 @@ def test_the_bound_is_that_of_the_best_set_of_pies() -> None:
     assert len(seen) >= 4
 
 
+def three_with_two_in_common(weight: int, *blocks: Block) -> Problem:
+    """R goes from all three; p1 and q hold T as well, and q alone can place what it gets, in B."""
+    p1, p2 = (leaf("a", "R", 3), leaf("t", "T", 1, weight)), (leaf("b", "R", 2),)
+    q = leaf("c", "R", 2), leaf("u", "T", 1), leaf("v", "B", 0)
+    root = Pie(tuple(Slice(name, 1, Pie(slices)) for name, slices in (("p1", p1), ("p2", p2), ("q", q))))
+    rules = Security("R", max_value=0, blocks=SHUT), Security("T", blocks=blocks)
+    return problem_of(Portfolio(root, securities=rules), 2, tuple(Rebalance(n, event_id=n) for n in ("p1", "p2", "q")))
+
+
+@pytest.mark.parametrize(
+    ("weight", "blocks", "beyond", "fixed"),
+    [
+        (0, (), 3, {"t": (0, 0)}),  # to hand T to q would leave more in p1
+        (1, SHUT, 2, {"u": (-1, -1)}),  # T may not be bought, but p1 takes what q hands to it
+    ],
+)
+def test_what_is_handed_over_counts(
+    weight: int, blocks: tuple[Block, ...], beyond: int, fixed: dict[str, tuple[int, int]]
+) -> None:
+    problem = three_with_two_in_common(weight, *blocks)
+    (case,) = decide_cash(problem).cases
+    assert case.beyond == beyond
+    for slice_id, ends in fixed.items():
+        at = row(case, slice_id)
+        assert (int(case.flow_min[at]), int(case.flow_max[at])) == ends
+    best, found = brute_force(problem), search(case, Budget()).incumbent
+    assert best is not None
+    assert found is not None
+    assert int(problem.received.sum() - found.trades.sum()) in best.allowed_cash
+    assert found.error == pytest.approx(best.error)
+
+
 def test_the_checker_counts_what_all_leave() -> None:
     """Beyond what each may leave, m − 1, there are 20 in all: 10 by either, or 20 by one, but not 11 and 10."""
     rule = Security("R", max_value=60, blocks=SHUT)
