@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("COLUMNS.md", "DAY.md", "DAY_COLUMNS.md", "PROBLEM.md", "RULES.md", "TEXTS.md", "TRADING.md")
+PAGES = ("COLUMNS.md", "DAY.md", "DAY_COLUMNS.md", "INSIDE.md", "PROBLEM.md", "RULES.md", "TEXTS.md", "TRADING.md")
 BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n*^```\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
