@@ -176,6 +176,7 @@ SPOILS: dict[str, tuple[Spoil, str]] = {
     "a step": (entry("updates", "step", more(lambda v: v == 0)), "was not accepted first"),
     "the end of a step": (entry("updates", "at_us", put(lambda v: v > 0, 2**60)), "of an instant to come"),
     "whom it was told": (entry("updates", "event", put(lambda v: v == 1, 0)), "can not follow"),
+    "all that was told at first": (sql("DELETE FROM logs WHERE name LIKE 'updates.%' AND batch < 2"), "but updates of"),
     "the run of the day": (column("event.kind", lambda v: np.putmask(v, v == 4, 5)), "left out of the run of the day"),
 }
 
