@@ -205,4 +205,6 @@ def test_a_cent_more_for_every_order_in_steps_where_stage_1_is_asked_again() -> 
     portfolio = side_by_side(first, (Slice("c", 1, Holding("R", 10, 2 * whole)),), *rules)
     problem = problem_of(portfolio)
     assert case_of(portfolio).beyond == 15
-    assert [stage.cases[0].beyond for stage in looser_stages(problem, Budget())][0] == 15 + len(problem.steps) == 16
+    assert len(problem.steps) == 1
+    first_stage, _ = looser_stages(problem, Budget())
+    assert 15 < first_stage.cases[0].beyond <= 15 + 2  # a cent in each pie that leaves some
