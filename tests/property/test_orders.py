@@ -138,5 +138,6 @@ def test_everything_adds_up(accounts: Callable[[bool], st.SearchStrategy[Account
     every_account()
     print(f"\n{accounts.__name__}{', in steps' if steps else ''}: {dict(seen)}")
     assert seen["plans"] >= 150
-    assert min(seen["transfers"], seen["shared orders"]) >= 20
+    assert seen["transfers"] >= 20
+    assert seen["shared orders"] >= 8  # few in steps where events come together
     assert seen["liquidated"] >= 3

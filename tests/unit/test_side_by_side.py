@@ -192,3 +192,19 @@ def test_looser_stages_have_a_plan_each() -> None:
         assert found is not None
         assert broken_rules(case, found.trades.tolist()) == []
     assert row(problem, "p") in problem.situation.rebalanced
+
+
+def test_a_cent_more_for_every_order_in_steps_where_stage_1_is_asked_again() -> None:
+    """What several steps are worth is rounded, in HiGHS within a cent: no more is allowed on top of what it finds."""
+    whole = 10**9
+    rules = (
+        Security("R", max_value=10, blocks=SHUT, price_micros=50_000, quantity_step_nanos=whole),
+        Security("B", max_value=45),
+    )
+    first = Slice("a", 1, Holding("R", 30, 6 * whole)), leaf("b", "B", 30)
+    portfolio = side_by_side(first, (Slice("c", 1, Holding("R", 10, 2 * whole)),), *rules)
+    problem = problem_of(portfolio)
+    assert case_of(portfolio).beyond == 15
+    assert len(problem.steps) == 1
+    first_stage, _ = looser_stages(problem, Budget())
+    assert 15 < first_stage.cases[0].beyond <= 15 + 2  # a cent in each pie that leaves some
