@@ -26,7 +26,7 @@ from solver.ideal import Mode
 from solver.lagrangian import Terms
 from solver.modes import retired
 from solver.problem import Ints, Problem
-from solver.retired import least_excess
+from solver.retired import least_excess, unavoidable
 
 __all__ = [
     "Findings",
@@ -210,7 +210,7 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequenc
         raise InternalError(f"a plan broke its own rules: {', '.join(broken[:5])}")
     found = measure(problem, trades)
     excess, error = found.retired_excess, found.tracking_error
-    held = problem.retired_within(excess)
+    held = problem.retired_within(0 if excess == 0 or excess <= unavoidable(problem) else excess)
     bound = lower_bound(held, branches, error)
     least = excess == 0 or excess <= least_excess(problem)
     gap = allowed_gap(found.rounding_slack, error)

@@ -22,7 +22,7 @@ from solver.problem import Problem
 from solver.stage import sales
 from solver.sums import Intervals, reachable
 
-__all__ = ["least_excess"]
+__all__ = ["least_excess", "unavoidable"]
 
 MOST_RETIRED = 12  # every set of them is looked at
 
@@ -33,8 +33,7 @@ def least_excess(problem: Problem) -> int:
     What may not be sold is kept in any case. The bound is attained but where retired pies sell, or more than
     ``MOST_RETIRED`` retired leaves do: there it is only that.
     """
-    held = problem.value + problem.lowest() - problem.keep
-    kept = int(np.maximum(held, 0)[problem.keep >= 0].sum())
+    kept = unavoidable(problem)
     leaf = np.zeros(len(problem.value), dtype=bool)
     leaf[problem.leaves] = True
     sells = (problem.keep >= 0) & (problem.keep < problem.value)
@@ -50,6 +49,15 @@ def least_excess(problem: Problem) -> int:
     sets = (chosen for count in range(len(retired) + 1) for chosen in combinations(retired, count))
     found = (e for s in sets if (e := _excess(problem, retired, s, sums, wanted)) is not None)
     return max(kept, min(found, default=0))
+
+
+def unavoidable(problem: Problem) -> int:
+    """Σ_{w_n=0} max(0, V_n + least y_n − ⌈A°_n⌉) (minor units): what retired rows keep whatever is traded.
+
+    A plan that keeps no more than that has each of them at its own least: ``retired_within(0)`` loses none.
+    """
+    held = problem.value + problem.lowest() - problem.keep
+    return int(np.maximum(held, 0)[problem.keep >= 0].sum())
 
 
 def _excess(problem: Problem, retired: list[int], chosen: tuple[int, ...], sums: Intervals, wanted: int) -> int | None:

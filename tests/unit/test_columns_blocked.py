@@ -165,6 +165,18 @@ def test_a_slice_without_a_target_that_may_not_be_sold_is_kept() -> None:
     assert planned.plans.retired_excess.tolist() == [2_500]
 
 
+def test_it_is_proved_which_of_them_keep_it() -> None:
+    """Row 4 keeps its cent, row 2 none: that row 2 kept one instead would be better, but it can be sold."""
+    tree = {"parent": [-1, 0, 1, 1, 1, 0], "target_weight": [1, 1, 0, 1, 0, 1], "value": [4, 3, 2, 0, 1, 1]}
+    columns = accounts((REBALANCE, 0, 0), cash=0, m=0, blocked=[0, 0, 1, 1, 2, 2], **tree)
+    planned = planned_alike(columns)
+    assert not len(planned.by_itself)
+    assert planned.plans.trade.tolist() == [0, 0, -2, 0, 0, 2]
+    assert planned.plans.retired_excess.tolist() == [1]
+    assert planned.plans.quality.tolist() == [1]
+    assert planned.plans.tracking_error[0] == pytest.approx(3.0)
+
+
 def test_slices_blocked_otherwise_are_no_twins() -> None:
     """Of three alike the first is blocked: what is bought of the others stays with them, the larger part first."""
     tree = {"parent": [-1, 0, 0, 0], "target_weight": [1, 1, 1, 1], "value": [0, 500, 500, 500]}
