@@ -85,6 +85,17 @@ def of_kind(name: str, kind: str, state: str, value: int) -> Spoil:
     return spoil
 
 
+def bought_too_little(store: Store) -> None:
+    """A minimum above the purchases of an account that sold nothing."""
+    order, accounts = orders(store), store.read("account.rows", "<i4")
+    owner = np.repeat(np.arange(len(accounts)), accounts)[order["row"]]
+    sold = np.isin(np.arange(len(accounts)), owner[order["sells"]])
+    only_bought = np.isin(np.arange(len(accounts)), owner) & ~sold
+    least = store.read("account.min_trade", "<i8")
+    least[np.flatnonzero(only_bought)[0]] = 10**9
+    store.write("account.min_trade", 0, least)
+
+
 def accepted_late(store: Store) -> None:
     entry("updates", "at_us", every(store.meta("clock")))(store)
 
@@ -134,6 +145,8 @@ SPOILS: dict[str, tuple[Spoil, str]] = {
     "a price": (sql("UPDATE market_fills SET price = price + 1000000 WHERE rowid = 1"), "accounts got another amount"),
     "an hour": (sql("UPDATE market_fills SET at_us = at_us + 86400000000 * 30"), "no open order"),
     "a night": (sql("UPDATE market_fills SET at_us = at_us + 43200000000"), "market was closed"),
+    "an evening": (sql("UPDATE market_fills SET at_us = at_us + 25200000000"), "market was closed"),
+    "a weekend": (sql("UPDATE market_fills SET at_us = at_us + 86400000000 * 3"), "market was closed"),
     "a block": (
         sql("UPDATE blocks SET quantity = quantity + 1 WHERE block = 0"),
         "not the sum of its orders' quantity",
@@ -157,10 +170,12 @@ SPOILS: dict[str, tuple[Spoil, str]] = {
     "an order not sent": (column("order.block", put(lambda v: v > 0, -1)), "was not sent, and nothing came of it"),
     "the last run": (column("account.run_us", more(lambda v: v > 0)), "does not know of the run of the day"),
     "the last rebalance": (column("account.rebalanced_us", every(1)), "does not know when it was rebalanced"),
+    "a minimum of purchases": (bought_too_little, "smaller than its account's minimum"),
     "a minimum": (column("account.min_trade", put(lambda v: v >= 0, 10**9)), "smaller than its account's minimum"),
     "a proof": (entry("plans", "quality", put(lambda v: v > 0, 0)), "is not certified"),
     "a bound": (entry("plans", "bound", put(lambda v: v >= 0, 1e30)), "a bound above its own distance"),
     "what a plan leaves": (entry("plans", "cash_after", more(lambda v: v >= 0)), "leaves other cash than it says"),
+    "what a plan spends": (entry("plans", "cash_after", more(lambda v: v > 0, -1)), "leaves other cash than it says"),
     "what a plan trades": (entry("plans", "traded", more(lambda v: v != 0)), "trades another sum than its orders"),
     "whose plan it is": (entry("plans", "account", more(lambda v: v >= 0)), "of another account"),
     "what a plan is for": (entry("plans", "event", more(lambda v: v >= 0)), "for the event of another account"),
