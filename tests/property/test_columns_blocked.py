@@ -73,7 +73,7 @@ def test_the_loop_finds_the_best_of_all_plans_around_blocked_sides() -> None:
 
     look()
     assert seen["blocked"] >= 0.75 * seen["accounts"]
-    assert seen["in the way"] >= 0.3 * seen["planned"]
+    assert seen["in the way"] >= 0.2 * seen["planned"]
     assert seen["taken"] >= 0.4 * seen["planned"]
     assert seen["compared"] >= 0.4 * seen["taken"]
     assert seen["excess"] > 0

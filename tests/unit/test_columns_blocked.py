@@ -165,6 +165,15 @@ def test_a_slice_without_a_target_that_may_not_be_sold_is_kept() -> None:
     assert planned.plans.retired_excess.tolist() == [2_500]
 
 
+def test_pies_blocked_otherwise_inside_are_no_twins() -> None:
+    """Two pies alike but for a block: the second buys more, and what it buys is not handed to the first."""
+    tree = {"parent": [-1, 0, 1, 0, 3], "target_weight": [1] * 5, "value": [0, 0, 500, 0, 500]}
+    columns = accounts((DEPOSIT, 100, 0), cash=0, m=1, blocked=[0, 0, 1, 0, 0], **tree)
+    planned = planned_alike(columns)
+    assert not len(planned.by_itself)
+    assert planned.plans.trade.tolist() == [0, 0, 0, 0, 100]
+
+
 def test_it_is_proved_which_of_them_keep_it() -> None:
     """Row 4 keeps its cent, row 2 none: that row 2 kept one instead would be better, but it can be sold."""
     tree = {"parent": [-1, 0, 1, 1, 1, 0], "target_weight": [1, 1, 0, 1, 0, 1], "value": [4, 3, 2, 0, 1, 1]}

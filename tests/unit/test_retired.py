@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from solver import Holding, Pie, Plan, Portfolio, Quality, Rebalance, Rules, Slice, Withdrawal, plan
+from solver.bound import Branch
 from solver.cash import decide_cash
+from solver.certificate import certify
 from solver.domains import Limits
 from solver.events import Event
 from solver.problem import Problem
-from solver.retired import least_excess
+from solver.retired import least_excess, unavoidable
 from tests.unit.posing import by_id, flat, posed, proceeds
 
 
@@ -102,6 +105,21 @@ def test_a_proved_excess_is_optimal() -> None:
     assert [(o.security_id, o.amount) for o in answer.orders] == [("R0", 100), ("R1", 100)]
     assert answer.certificate.retired_excess == 50
     assert answer.certificate.quality is Quality.OPTIMAL
+
+
+def test_a_least_excess_alone_proves_nothing_of_the_rest() -> None:
+    """130 + 100 of the retired and 100 of k keep the least, 70; but J would have the 100 taken of l, which is over."""
+    slices = (
+        *account(150, 150).root.slices[:2],
+        Slice("k", 1, Holding("K", 1_000)),
+        Slice("l", 1, Holding("L", 1_400)),
+    )
+    case = case_of(Portfolio(Pie(slices)), Withdrawal(330), 100)
+    assert unavoidable(case) == 0
+    found = certify(case, True, np.array([0, -130, -100, -100, 0]), (Branch((), {0: np.array([0.0])}),))
+    assert found.retired_excess == least_excess(case) == 70
+    assert found.lower_bound < found.tracking_error
+    assert not found.optimal
 
 
 def test_what_is_not_proved_is_bounded_by_nothing() -> None:
