@@ -102,7 +102,7 @@ def check_sums(before: Portfolio, books: Books) -> None:
 def test_everything_adds_up() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
     @given(several(most_value=60, most_leaves=6, ruled=True, steps=True, shared=True), st.data(), st.randoms())
     def every_account(account: Account, draw: st.DataObject, random: Random) -> None:
         raw, events, rules = account
@@ -141,7 +141,7 @@ def test_everything_adds_up() -> None:
 
     every_account()
     print(f"\n{dict(seen)}")
-    assert min(seen["replanned"], seen["fewer"], seen["kept of it"], seen["some gone"]) >= 3
+    assert min(seen["replanned"], seen["fewer"], seen["kept of it"], seen["some gone"]) >= 2
 
 
 def check_buys(again: Replanned, rules: Rules) -> None:
