@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from benchmarks.day.desk import Desk
+from benchmarks.day.desk import Desk, Told
 from benchmarks.day.store import CHANGE, Store, instant, micros
 from benchmarks.day.world import EASTERN, Ask
 from solver import Deposit, Event, Rebalance, Withdrawal
@@ -57,8 +57,8 @@ def tell(
         looks = None if kept["until_us"] is None else instant(kept["until_us"])
         last = Update(*ids, Step(kept["step"]), instant(kept["at_us"]), kept["sentence"], looks)
     subject = event["kind"].replace("_", " ").lower()
-    told = until.astimezone(EASTERN) if until else None
-    new = desk.follow(last, *ids, step, at, subject, told, reasons, because)
+    shown = until.astimezone(EASTERN) if until else None
+    new = desk.follow(last, Told(*ids, step, at, subject, shown, reasons, because))
     store.insert(
         "updates",
         event_id=event["event_id"],

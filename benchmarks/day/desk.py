@@ -20,7 +20,7 @@ from solver.trading.sessions import Timetable
 from solver.trading.triggers import History, Policy, Trigger, check_triggers
 from solver.trading.updates import Step, Update, followed, update
 
-__all__ = ["Desk", "Here", "Planned", "Proof"]
+__all__ = ["Desk", "Here", "Planned", "Proof", "Told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,19 @@ class Proof(NamedTuple):
     quality: str
     tracking_error: float
     lower_bound: float
+
+
+class Told(NamedTuple):
+    """What makes the next update of an event, as ``update`` takes it."""
+
+    account_id: str
+    event_id: str
+    step: Step
+    at: datetime
+    subject: str
+    until: datetime | None = None
+    reasons: Sequence[str] = ()
+    because: str = ""
 
 
 class Desk(Protocol):
@@ -71,18 +84,7 @@ class Desk(Protocol):
         self, books: Books, prices: Mapping[str, int], events: Sequence[Event], plan_id: str, rules: Rules
     ) -> tuple[Books, tuple[Proof, ...]] | Infeasible: ...
 
-    def follow(
-        self,
-        last: Update | None,
-        account_id: str,
-        event_id: str,
-        step: Step,
-        at: datetime,
-        subject: str,
-        until: datetime | None,
-        reasons: Sequence[str],
-        because: str,
-    ) -> Update: ...
+    def follow(self, last: Update | None, told: Told) -> Update: ...
 
 
 class Here:
@@ -139,18 +141,6 @@ class Here:
         proofs = (one.certificate for one in found.plans)
         return found.books, tuple(Proof(p.quality.value, p.tracking_error, p.lower_bound) for p in proofs)
 
-    def follow(
-        self,
-        last: Update | None,
-        account_id: str,
-        event_id: str,
-        step: Step,
-        at: datetime,
-        subject: str,
-        until: datetime | None,
-        reasons: Sequence[str],
-        because: str,
-    ) -> Update:
+    def follow(self, last: Update | None, told: Told) -> Update:
         """``update``, if it may follow the ``last`` one."""
-        new = update(account_id, event_id, step, at, subject, until, reasons, because)
-        return followed((last,) if last else (), new)[-1]
+        return followed((last,) if last else (), update(*told))[-1]

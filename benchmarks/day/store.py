@@ -7,14 +7,12 @@ Portfolios and books in flight are kept as JSON, written and read by pydantic as
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from benchmarks.day.file import BooksFile
 from solver import Portfolio, TargetChange
 from solver.trading.books import Books
 from solver.trading.clocks import EPOCH
@@ -25,7 +23,7 @@ PORTFOLIO: TypeAdapter[Portfolio] = TypeAdapter(Portfolio)
 BOOKS: TypeAdapter[Books] = TypeAdapter(Books)
 CHANGE: TypeAdapter[TargetChange] = TypeAdapter(TargetChange)
 
-SCHEMA = """
+TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE accounts (
   account_id TEXT PRIMARY KEY, preset TEXT, flags TEXT, restricted INT, min_trade INT, portfolio TEXT, opened TEXT,
@@ -76,47 +74,15 @@ def instant(at_us: int) -> datetime:
     return EPOCH + timedelta(microseconds=at_us)
 
 
-class Store:
-    """One file of books; made anew where it is not there yet."""
+class Store(BooksFile):
+    """The books as rows."""
 
-    def __init__(self, path: Path | str, durable: bool = True) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        self.commits = 0
-        self.connection.row_factory = sqlite3.Row
-        self.connection.execute("PRAGMA journal_mode=WAL")
-        # a killed process loses nothing either way; only a machine that stops would
-        self.connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-        if not self.value("SELECT count(*) FROM sqlite_master"):
-            self.connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
-
-    def close(self) -> None:
-        """Let the file go."""
-        self.connection.close()
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """All of it or nothing."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
-        self.commits += 1
-
-    def rows(self, sql: str, *given: Any) -> list[sqlite3.Row]:
-        """Every row of a question."""
-        return self.connection.execute(sql, given).fetchall()
+    SCHEMA = TABLES
 
     def row(self, sql: str, *given: Any) -> sqlite3.Row:
         """The one row of a question."""
         found: sqlite3.Row = self.connection.execute(sql, given).fetchone()
         return found
-
-    def value(self, sql: str, *given: Any) -> Any:
-        """The one number of a question."""
-        return self.connection.execute(sql, given).fetchone()[0]
 
     def run(self, sql: str, *given: Any) -> None:
         """Change something; inside a ``step``."""
@@ -126,12 +92,3 @@ class Store:
         """One new row."""
         places = ", ".join("?" * len(row))
         self.connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values()))
-
-    def meta(self, key: str, missing: Any = None) -> Any:
-        """One value that belongs to the whole file."""
-        found = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return missing if found is None else found[0]
-
-    def set_meta(self, key: str, value: Any) -> None:
-        """Keep it."""
-        self.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)

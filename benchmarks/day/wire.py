@@ -14,7 +14,7 @@ import grpc
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 
-from benchmarks.day.desk import Planned, Proof
+from benchmarks.day.desk import Planned, Proof, Told
 from benchmarks.day.world import EASTERN
 from server.books_conversion import order_message, read_books, read_fills
 from server.client import Client
@@ -36,7 +36,7 @@ from solver.trading.books import Books
 from solver.trading.decisions import Action, Batch, Decision, DecisionReason, Why
 from solver.trading.sessions import Timetable
 from solver.trading.triggers import History, Policy, Trigger, TriggerCode
-from solver.trading.updates import Step, Update
+from solver.trading.updates import Update
 
 __all__ = ["There"]
 
@@ -152,23 +152,12 @@ class There:
         proofs = tuple(_proof(one.certificate) for one in found.replanned.plans)
         return _books(found.replanned.account.books), proofs
 
-    def follow(
-        self,
-        last: Update | None,
-        account_id: str,
-        event_id: str,
-        step: Step,
-        at: datetime,
-        subject: str,
-        until: datetime | None,
-        reasons: Sequence[str],
-        because: str,
-    ) -> Update:
+    def follow(self, last: Update | None, told: Told) -> Update:
         """``FollowUpdates``."""
-        new = next_update(last, account_id, event_id, step, at, subject, until, reasons, because, EASTERN.key)
+        asked = pb.FollowUpdatesRequest(updates=[next_update(last, *told, EASTERN.key)])
         with _refusals():
-            told = self._day.follow_updates(pb.FollowUpdatesRequest(updates=[new])).updates[0]
-        return Update(account_id, event_id, step, at, told.sentence, until, tuple(told.reasons))
+            found = self._day.follow_updates(asked).updates[0]
+        return Update(*told[:4], found.sentence, told.until, tuple(found.reasons))
 
 
 @contextmanager

@@ -9,14 +9,13 @@ are few.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmarks.day.file import BooksFile
 
 __all__ = ["LOGS", "Store"]
 
@@ -41,7 +40,7 @@ LOGS = {
     "fills": {"order": "<i4", "block": "<i4", "at_us": "<i8", "quantity": "<i8", "amount": "<i8"},
     "moves": {"event": "<i4", "amount": "<i8"},
 }
-SCHEMA = """
+TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value);
 CREATE TABLE columns (name TEXT, chunk INT, data BLOB, PRIMARY KEY (name, chunk));
 CREATE TABLE logs (name TEXT, batch INT, data BLOB, PRIMARY KEY (name, batch));
@@ -53,56 +52,14 @@ CREATE TABLE market_fills (fill_id TEXT PRIMARY KEY, block INT, quantity INT, pr
 """
 
 
-class Store:
-    """One file of books; made anew where it is not there yet."""
+class Store(BooksFile):
+    """The books as columns, logs and a few rows."""
 
-    def __init__(self, path: Path | str, durable: bool = True) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        self.connection.row_factory = sqlite3.Row
-        self.connection.execute("PRAGMA journal_mode=WAL")
-        # a killed process loses nothing either way; only a machine that stops would
-        self.connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-        if not self.value("SELECT count(*) FROM sqlite_master"):
-            self.connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
-
-    def close(self) -> None:
-        """Let the file go."""
-        self.connection.close()
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """All of it or nothing."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
-
-    def rows(self, sql: str, *given: Any) -> list[sqlite3.Row]:
-        """Every row of a question."""
-        return self.connection.execute(sql, given).fetchall()
-
-    def value(self, sql: str, *given: Any) -> Any:
-        """The one number of a question; ``None`` where there is no row."""
-        found = self.connection.execute(sql, given).fetchone()
-        return None if found is None else found[0]
+    SCHEMA = TABLES
 
     def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Change something, once for each of ``rows``; inside a ``step``."""
         self.connection.executemany(sql, rows)
-
-    def meta(self, key: str, missing: Any = None) -> Any:
-        """One value that belongs to the whole file."""
-        found = self.value("SELECT value FROM meta WHERE key = ?", key)
-        return missing if found is None else found
-
-    def set_meta(self, key: str, value: Any) -> None:
-        """Keep it."""
-        self.run(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [(key, value)]
-        )
 
     def codes(self, what: str) -> dict[str, int]:
         """The names of what a column's numbers say, and the numbers."""
