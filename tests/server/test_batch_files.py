@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import shutil
@@ -396,12 +395,3 @@ def test_no_cluster_is_told_at_once(folder: Path, tmp_path: Path) -> None:
     assert done.exit_code == STOPPED
     assert "no Ray cluster at 127.0.0.1:1" in done.output
     assert "--engine ray" in run("batch", folder, tmp_path / "out", "--address", "127.0.0.1:1").output
-
-
-def test_a_book_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    for name, words in (("a", ()), ("b", ()), ("c", ("--seed", "2"))):
-        assert run("example", "--batch", "30", tmp_path / name, *words).exit_code == DONE
-    one, same, other = ((tmp_path / name).read_bytes() for name in "abc")
-    assert one == same != other
-    assert json.dumps(pq.read_table(tmp_path / "a").to_pylist()) == json.dumps(some(30).to_pylist())
-    assert run("example", "--batch", "3", tmp_path / "no" / "such").exit_code == STOPPED

@@ -7,17 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import grpc
 import numpy as np
 import pytest
-from google.protobuf.duration_pb2 import Duration
 
 pytest.importorskip("numba", reason="the extra 'kernel' is not installed")
 
 from server import bulk, service
-from server.bulk import answer_columns
 from server.client import Client
 from server.columns import (
     MAX_COLUMN_ACCOUNTS,
@@ -323,49 +320,6 @@ def test_the_end_of_time_leaves_the_rest_to_the_caller(client: Client, monkeypat
         assert first >= 16
         assert plans.quality.astype(bool).tolist() == [a < first for a in range(8_000)]
         assert len(plans.trade) == len(columns.parent)
-
-
-def test_one_account_may_not_use_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes through the pipeline has its own five seconds, at most those of the call, and ends with it."""
-    budgets: list[Budget] = []
-
-    def planned(columns: Accounts, engine: object, budget: Callable[[], Budget]) -> object:
-        budgets.append(budget())
-        return plan_columns(columns)
-
-    monkeypatch.setattr(bulk, "plan_columns", planned)
-    call = Budget()
-    answer_columns(columns_request(deposits(5)).SerializeToString(), None, call, time.monotonic())
-    assert 30 < call.seconds_left() <= 60
-    assert 0 < budgets[0].seconds_left() <= 5
-    request = columns_request(deposits(5))
-    request.time_limit.CopyFrom(Duration(seconds=2))
-    answer_columns(request.SerializeToString(), None, Budget(), time.monotonic())
-    assert 0 < budgets[1].seconds_left() <= 2
-    call.cancel()
-    assert budgets[0].exhausted
-
-
-def test_where_accounts_take_long_fewer_are_planned_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes, now = list[int](), 0.0
-
-    def planned(columns: Accounts, *_: object) -> object:
-        nonlocal now
-        sizes.append(len(columns.event))
-        now += 0.06 if 7 <= len(sizes) <= 11 else 0.04
-        return plan_columns(columns)
-
-    monkeypatch.setattr(bulk, "plan_columns", planned)
-    monkeypatch.setattr(bulk, "time", SimpleNamespace(monotonic=lambda: now))
-    answer_columns(columns_request(deposits(*range(1_100))).SerializeToString(), None, Budget(), 0.0)
-    assert sizes == [16, 32, 64, 128, 256, 256, 256, 64, 16, 4, 1, 1, 2, 4]
-
-
-def test_a_chunk_has_few_rows_as_well() -> None:
-    """Of accounts of 5,001 rows three; an account with more rows than a chunk is one."""
-    start = np.array([0, *(5_001 * (a + 1) for a in range(6)), 60_000, 60_005])
-    columns = Accounts(start, *[np.zeros(8, dtype=np.int64)] * 9)
-    assert list(bulk._chunks(columns)) == [(0, 3), (3, 6), (6, 7), (7, 8)]
 
 
 class Held:
