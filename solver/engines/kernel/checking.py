@@ -35,6 +35,7 @@ __all__ = ["BROKEN", "CLAIMED", "RECOMPUTED", "check", "retired_excess"]
 BROKEN, RECOMPUTED, CLAIMED = 0, 1, 2  # the last two as ``BOUND_SOURCES`` has them
 
 EXACT = 1e-9  # relative: what sums of doubles may be off by
+UNIT_ROUNDOFF = 2.0**-53  # a bound is lowered by what rounding may have added to its sums
 
 
 @compiled
@@ -48,6 +49,7 @@ def check(head: Head, rows: Rows, share: Records, pies: Ints, multipliers: Float
         return BROKEN
     for r in range(head.rows):
         rows[r].price = 0.0
+    _fill_needs(head, rows)
     allowed = error - EXACT * max(1.0, error)
     for i in range(len(pies)):
         rows[pies[i]].price = multipliers[i]
@@ -111,21 +113,40 @@ def _tracking_error(head: Head, rows: Rows) -> float:
 
 
 @compiled
+def _fill_needs(head: Head, rows: Rows) -> None:
+    """``need`` of every pie becomes b_p: in integers, since products of ⌊y°⌋ with prices hide what is small."""
+    event = head.event
+    rows[event].need = rows[event].received
+    for r in range(event + 1, rows[event].stop):
+        rows[r].need = rows[r].received + rows[r].ideal_whole
+        rows[rows[r].parent].need -= rows[r].ideal_whole
+
+
+@compiled
 def _bound(head: Head, rows: Rows) -> float:
     """The bound above at the multipliers that ``price`` has."""
     event = head.event
     top = rows[event].price
-    total = top * rows[event].received + min(0.0, -top * head.spare)
+    total = top * rows[event].need + min(0.0, -top * head.spare)
+    size = abs(top) * (abs(rows[event].need) + head.spare)
     for r in range(event + 1, rows[event].stop):
         row = rows[r]
         outer = rows[row.parent].price
-        total -= outer * row.ideal_whole
         if row.stop == r + 1:
-            total += _cheapest(row, outer)
+            cost = _cheapest(row, outer)
         else:
-            total += row.price * (row.received + row.ideal_whole)
-            total += _least(row, row.flow_min, row.flow_max, outer - row.price)
-    return float(total)
+            cost = _least(row, row.flow_min, row.flow_max, outer - row.price)
+            total += row.price * row.need
+            size += abs(row.price * row.need)
+        total += cost
+        size += abs(cost)
+    return float(total - _rounding(size, head.rows))
+
+
+@compiled
+def _rounding(size: float, terms: int) -> float:
+    """What rounding may have added to a sum of so many terms that come to ``size`` without their signs."""
+    return UNIT_ROUNDOFF * (8 + terms) * size if np.isfinite(size) else 0.0
 
 
 @compiled
@@ -138,24 +159,41 @@ def _counted(head: Head, rows: Rows, share: Records, pies: Ints, multipliers: Fl
             return -np.inf
     _rule_out(head, rows, share, count)
     for i in range(len(pies)):
-        price = multipliers[i]
-        if pies[i] != event or not np.isfinite(price):
+        if pies[i] != event or not np.isfinite(multipliers[i]):
             return -np.inf
-        total = price * rows[event].received + min(0.0, -price * head.spare)
-        for c in range(count):
-            row = rows[first + c]
-            rest = _least(row, 0, 0, price)
-            total += rest - price * row.ideal_whole
-            share[c].gain = _trading(row, price) - rest
-        sort_ranks(share, count, count)
-        rows[event].price = max(rows[event].price, total)
-        for k in range(count):
-            total += share[k].gain
-            rows[first + k].price = max(rows[first + k].price, total)
+        _count(head, rows, share, multipliers[i])
     bound = np.inf
     for k in range(count + 1):
         bound = min(bound, rows[event + k].price)
     return float(bound)
+
+
+@compiled
+def _count(head: Head, rows: Rows, share: Records, price: float) -> None:
+    """Raise ``price`` of row k behind the event's to the bound for k that trade at this price, for every k.
+
+    From the k that costs least one goes both ways, so that no term is larger than what the plan of that k costs: one
+    that is overweight by much and rests would hide all others in the sum of those at rest.
+    """
+    event = head.event
+    first, count = event + 1, rows[event].stop - event - 1
+    total = price * rows[event].need + min(0.0, -price * head.spare)
+    size, best = abs(price) * (abs(rows[event].need) + head.spare), 0
+    for c in range(count):
+        rest, traded = _least(rows[first + c], 0, 0, price), _trading(rows[first + c], price)
+        share[c].gain = traded - rest
+        total += min(rest, traded)
+        size += abs(min(rest, traded))
+        best += traded < rest
+    sort_ranks(share, count, count)
+    rows[event + best].price = max(rows[event + best].price, total - _rounding(size, count))
+    more, larger = total, size
+    for k in range(best, count):
+        more, larger = more + share[k].gain, larger + abs(share[k].gain)
+        rows[first + k].price = max(rows[first + k].price, more - _rounding(larger, count))
+    for k in range(best - 1, -1, -1):
+        total, size = total - share[k].gain, size + abs(share[k].gain)
+        rows[event + k].price = max(rows[event + k].price, total - _rounding(size, count))
 
 
 @compiled

@@ -35,7 +35,7 @@ ROW = np.dtype(
         *((name, np.float64) for name in ("ideal_part", "scale", "slope")),
         *((name, np.int64) for name in ("stop", "level", "weight", "value", "blocked")),
         *((name, np.int64) for name in ("mode", "deep", "fed", "buys", "sells")),
-        *((name, np.int64) for name in ("money", "after", "keep", "moves", "trade", "flow")),
+        *((name, np.int64) for name in ("money", "after", "keep", "moves", "trade", "flow", "need")),
         *((name, np.float64) for name in ("money_part", "after_part", "price")),
     ],
     align=True,

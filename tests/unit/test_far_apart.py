@@ -1,0 +1,91 @@
+"""Scales that lie far apart: sums of doubles prove nothing that they hide, and no search waits for single cents."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba", reason="the extra 'kernel' is not installed")
+
+from solver.columns import BOUND_SOURCES, Accounts
+from solver.engines.kernel.cents import exact
+from solver.engines.kernel.curves import tighten
+from solver.engines.kernel.loop import plan_all
+from solver.engines.kernel.memory import new_work
+from solver.engines.kernel.posing import pose
+from solver.engines.kernel.rows import new_sheet
+from solver.engines.kernel.tree import load
+
+RECOMPUTED = BOUND_SOURCES.index("RECOMPUTED")
+TOLD = 1e-9  # of J: what a proof allows
+# each sells one slice with next to no target, whose term at rest is a million times J and more
+OVERWEIGHT = (
+    ((1, 999999988, 999999991, 999999988), (20000, 499995004, 499995003, 499994998), 10_000),
+    ((1, 999999989, 999999988, 999999988), (1499213, 2834120, 2833333, 2833333), 1_000_000),
+    ((1, 999999991, 999999992, 999999991), (200002, 499950004, 499950004, 499950003), 100_001),
+    ((1, 2, 2, 2), (5_000, 10_000, 10_000, 10_050), 10),
+)
+
+
+def least(lows: list[tuple[int, int]], ideal: Fraction, scale: Fraction, price: Fraction) -> Fraction:
+    vertex = (ideal + price * scale / 2) // 1
+    trades = [min(max(x, low), high) for low, high in lows for x in (int(vertex), int(vertex) + 1)]
+    return min((x - ideal) ** 2 / scale - price * x for x in trades)
+
+
+def best_bound(weights: tuple[int, ...], values: tuple[int, ...], m: int, prices: list[float]) -> tuple[Fraction, ...]:
+    """The bound by counts of a rebalance without cash in fractions, by one price and by each count's best."""
+    money, total, count = sum(values), sum(weights), len(weights)
+    scale = [Fraction(w * money, total) for w in weights]
+    single, counted = Fraction(-1), [Fraction(-(10**40))] * (count + 1)
+    for price in map(Fraction, prices):
+        bound, gains = min(Fraction(0), -price * (m - 1)), []
+        for value, worth in zip(values, scale, strict=True):
+            rest = (worth - value) ** 2 / worth
+            gains.append(least([(m, money), (-value, -m)], worth - value, worth, price) - rest)
+            bound += rest
+        single = max(single, bound + sum(min(gain, Fraction(0)) for gain in gains))
+        for k in range(count + 1):
+            counted[k] = max(counted[k], bound + sum(sorted(gains)[:k]))
+    return single, min(counted)
+
+
+@pytest.mark.parametrize(("weights", "values", "m"), OVERWEIGHT)
+def test_a_bound_that_is_said_to_be_recomputed_is_one(
+    weights: tuple[int, ...], values: tuple[int, ...], m: int
+) -> None:
+    rows, once = len(weights) + 1, np.array([3], dtype=np.int64)
+    tree = {"parent": [-1] + [0] * len(weights), "target_weight": [1, *weights], "value": [0, *values]}
+    columns = {name: np.array(column, dtype=np.int64) for name, column in tree.items()}
+    by_account = {"event": once, "amount": 0 * once, "event_row": 0 * once, "cash": 0 * once, "min_trade": 0 * once + m}
+    blocked = np.zeros(rows, dtype=np.int64)
+    plans = plan_all(Accounts(start=np.array([0, rows]), blocked=blocked, **by_account, **columns))
+    if plans.bound_source[0] != RECOMPUTED:
+        assert max(weights) > 2  # which is confirmed where nothing lies far apart
+        return
+    error = Fraction(float(plans.tracking_error[0]))
+    assert max(best_bound(weights, values, m, plans.multiplier.tolist())) >= error - Fraction(TOLD) * max(
+        Fraction(1), error
+    )
+
+
+def test_a_relaxation_that_is_off_by_billions_of_cents_makes_the_same_plan() -> None:
+    """Cent by cent the exchange would not end while anybody waits."""
+    columns = ([-1, 0, 0, 2, 2], [1, 3, 2, 1, 4], [0] * 5, [0] * 5)
+    once = [np.array([figure], dtype=np.int64) for figure in (1, 10**12, 0, 0, 0)]
+    by_row = [np.array(column, dtype=np.int64) for column in columns]
+    sheet, tree = new_sheet(5), new_work(5, 3, 16, 64).tree
+    assert pose(Accounts(np.array([0, 5]), *once, *by_row), 0, sheet)
+    assert load(sheet.head[0], sheet.rows, tree)
+    tree["state"] = tree["domain"]
+    assert tighten(tree, False)
+    found = []
+    for off in (0.0, 10.0**11):
+        tree["real"][:5] = tree["part"][:5]
+        tree["real"][[1, 3]] += off
+        tree["real"][[2, 4]] -= off
+        found.append((exact(tree), tree["e"][1:5].tolist()))
+    assert found[0] == found[1]
+    assert found[0][0] < 1.0
