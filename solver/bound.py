@@ -152,7 +152,7 @@ def _tightened_tree(problem: Problem, low: Ints, high: Ints) -> bool:
 
 
 class Stopped(Exception):
-    """What ``TreeBound`` raises between two steps once its caller wants no more of it."""
+    """What ``TreeBound`` and ``enumerated`` raise between two steps once their caller wants no more of it."""
 
 
 class TreeBound:

@@ -11,14 +11,14 @@ Source: PROBLEM.md §3.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from itertools import pairwise
 
 import numpy as np
 
-from solver.bound import Branch, Cut, TreeBound
+from solver.bound import Branch, Cut, Stopped, TreeBound
 from solver.domains import Limits
 from solver.enumeration import TooMany, enumerated
 from solver.errors import InternalError
@@ -200,9 +200,16 @@ def _given(problem: Problem, p: int, flow: int) -> bool:
     return True  # that nothing is taken where the parent buys is looked at before
 
 
-def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequence[Branch]) -> Findings:
+def certify(
+    problem: Problem,
+    stage_exact: bool,
+    trades: Ints,
+    branches: Sequence[Branch],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Findings:
     """Check ``trades`` for the problem of one cash case, and prove what can be proved with ``branches``.
 
+    Once ``stopped()`` no sums are counted any more, which may take as long as the proof did: then less is proved.
     Raises ``InternalError`` where a rule is broken.
     """
     broken = broken_rules(problem, trades.tolist())
@@ -211,11 +218,12 @@ def certify(problem: Problem, stage_exact: bool, trades: Ints, branches: Sequenc
     found = measure(problem, trades)
     excess, error = found.retired_excess, found.tracking_error
     held = problem.retired_within(0 if excess == 0 or excess <= unavoidable(problem) else excess)
-    bound = lower_bound(held, branches, error)
+    bound = lower_bound(held, branches, error, stopped=stopped)
     least = excess == 0 or excess <= least_excess(problem)
     gap = allowed_gap(found.rounding_slack, error)
     if error - bound > gap:
-        bound = error if no_cent_improves(held, trades) else lower_bound(held, branches, error, closely=True)
+        sure = no_cent_improves(held, trades)
+        bound = error if sure else lower_bound(held, branches, error, closely=True, stopped=stopped)
     optimal = stage_exact and least and error - bound <= gap
     return replace(found, lower_bound=min(bound, error), optimal=optimal)
 
@@ -291,7 +299,13 @@ def tracking_error(problem: Problem, flows: Sequence[int]) -> float:
     return math.fsum(terms)
 
 
-def lower_bound(problem: Problem, branches: Sequence[Branch], error: float, closely: bool = False) -> float:
+def lower_bound(
+    problem: Problem,
+    branches: Sequence[Branch],
+    error: float,
+    closely: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+) -> float:
     """The least bound of all branches, at least 0 (J ≥ 0 always holds); 0 where they do not cover every case.
 
     Bounds that are found by counting sums look for plans of less than ``error`` only, and are no more than that.
@@ -306,17 +320,17 @@ def lower_bound(problem: Problem, branches: Sequence[Branch], error: float, clos
             return 0.0
         if set(branch.multipliers) != set(problem.pies) or not all(len(m) for m in branch.multipliers.values()):
             return 0.0
-        bound = _bound(problem, branch, error)
+        bound = _bound(problem, branch, error, stopped)
         bounds.append(max(bound, _from_the_ideal(problem, branch)) if closely else bound)
     return max(0.0, min(bounds))
 
 
-def _bound(problem: Problem, branch: Branch, error: float) -> float:
+def _bound(problem: Problem, branch: Branch, error: float, stopped: Callable[[], bool]) -> float:
     tree = TreeBound(problem, branch.path)
     if branch.counted and not tree.empty and set(branch.counted) == set(problem.pies):
         try:
-            return enumerated(problem, tree.low, tree.high, branch.counted, error).bound
-        except TooMany:
+            return enumerated(problem, tree.low, tree.high, branch.counted, error, stopped).bound
+        except (TooMany, Stopped):
             pass
     return tree.evaluate(branch.multipliers, branch.prices)
 

@@ -13,11 +13,12 @@ Source: PROBLEM.md §3; the principle is that of implicit enumeration with Lagra
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from solver.bound import Stopped
 from solver.lagrangian import UNIT_ROUNDOFF, Terms
 from solver.problem import CLOSES, SIDES, Floats, Ints, Problem
 
@@ -70,12 +71,21 @@ class _Part:
             i = int(before[i])
 
 
-def enumerated(problem: Problem, low: Ints, high: Ints, multipliers: Mapping[int, float], error: float) -> Enumerated:
+def enumerated(
+    problem: Problem,
+    low: Ints,
+    high: Ints,
+    multipliers: Mapping[int, float],
+    error: float,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Enumerated:
     """Look at all plans between ``low`` and ``high`` (one entry a row) whose J could be less than ``error``, J*.
 
-    With net orders the bound is the sum of all least values. Raises ``TooMany``.
+    With net orders the bound is the sum of all least values. Raises ``TooMany``, and ``Stopped`` once ``stopped()``,
+    which is asked before every slice that is added.
     """
     search = _Search(problem, low, high, multipliers)
+    search.stopped = stopped
     rounding = search.rounding + UNIT_ROUNDOFF * abs(error)
     search.most = error - search.least + rounding
     if search.most <= 0.0 or problem.nets:
@@ -94,6 +104,7 @@ class _Search(Terms):
     """One run; ``most`` is B."""
 
     most = 0.0
+    stopped: Callable[[], bool]
 
     def of_event(self) -> _Part:
         """The sums at the event's pie that its money allows, with all regrets."""
@@ -110,6 +121,8 @@ class _Search(Terms):
         centre, width, slack, lowest, highest = _still_to_come(parts)
         steps = []
         for i, part in enumerate(parts):
+            if self.stopped():
+                raise Stopped
             before, with_ = self._pairs(regrets, part.regrets)
             formed, costs = sums[before] + part.amounts[with_], regrets[before] + part.regrets[with_]
             able = (costs <= self.most) & (formed + lowest[i] <= most) & (formed + highest[i] >= least)

@@ -52,7 +52,8 @@ def net_order(
     if not (buyers or sellers) or not _binds(limit):
         return None
     held, sellable = (sum(tree.value[row] for row in rows) for rows in (leaves, sellers))
-    balances = bool(sellers) and sellers <= may["balance"]
+    holders = {row for row in sellers if tree.value[row]}  # one that holds nothing of it keeps nobody from selling
+    balances = bool(holders) and holders <= may["balance"]
     found = domain(limit, held, money, bool(buyers), bool(sellers), balances)
     if sellable < held:
         _keep(found, limit, held - sellable, held)

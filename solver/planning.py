@@ -213,7 +213,7 @@ def _certified(answer: _Answer, trades: Ints, budget: Budget) -> Proved:
     stage = answer.stage
     left = int(outcome.problem.received.sum()) - int(trades.sum())
     sure = stage.exact or left <= stage.sure or settles(outcome.problem, trades)
-    findings = certify(outcome.problem, sure, trades, branches)
+    findings = certify(outcome.problem, sure, trades, branches, lambda: budget.exhausted)
     if findings.optimal:
         return Proved(findings, Quality.OPTIMAL, Limit.NONE, BoundSource.RECOMPUTED, engine, branches, outcome.rounds)
     limit = Limit.CANCELLED if budget.cancelled else Limit.TIME if budget.exhausted else Limit.WORK

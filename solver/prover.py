@@ -220,7 +220,7 @@ def _count(tree: TreeBound, multipliers: dict[int, float], proof: Proof, deepen:
     """The branch's bound, all sums that could be better looked at, and the best of them kept; ``None``: too many."""
     sharp = sharpened(tree.problem, tree.low, tree.high, multipliers)
     try:
-        found = enumerated(tree.problem, tree.low, tree.high, sharp, proof.incumbent.error)
+        found = enumerated(tree.problem, tree.low, tree.high, sharp, proof.incumbent.error, tree.stopped)
     except TooMany:
         deeper = _deepened(tree, sharp, proof.incumbent.error) if deepen else None
         if deeper is None:
@@ -247,7 +247,7 @@ def _deepened(tree: TreeBound, multipliers: dict[int, float], error: float) -> E
         if tree.stopped():
             raise Stopped
         try:
-            found = enumerated(problem, tree.low, tree.high, multipliers, least + depth * (error - least))
+            found = enumerated(problem, tree.low, tree.high, multipliers, least + depth * (error - least), tree.stopped)
         except TooMany:
             many = depth
         else:

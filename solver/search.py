@@ -14,6 +14,7 @@ import numpy as np
 from solver.bound import Branch
 from solver.cents import exact_trades, retired_excess
 from solver.engines import highs
+from solver.ideal import Mode
 from solver.lattice import stepped_trades
 from solver.problem import CLOSES, Ints, Problem
 from solver.prover import Incumbent, Proof, incumbent_of, proof_goal, prove
@@ -195,6 +196,9 @@ def _guesses(problem: Problem) -> Iterator[Ints]:
     for share in (0.5, 1.0, 0.0, 0.75, 0.25):
         wanted = (np.abs(ideal) >= share * m) & (ideal != 0)
         yield _with_leaders(problem, np.where(must != 0, must, np.where(wanted, toward, 0)))
+    if problem.situation.mode is Mode.SELLING and problem.situation.rebalanced:  # sales alone pay it, too
+        for sold in (ideal < 0, ideal > -np.inf):
+            yield _with_leaders(problem, np.where(sold, down, 0))
     room = np.where(buys, problem.buy_max[orders], -problem.flow_min[orders])
     money = abs(int(problem.received.sum()))
     most = max(1, min(len(orders), money // m))

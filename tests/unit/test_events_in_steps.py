@@ -135,3 +135,19 @@ def test_steps_of_one_order_for_several_slices() -> None:
     assert isinstance(answer, Plan)
     assert all(order.amount % 50 == 0 for order in answer.orders if order.security_id == "A")
     assert answer.cash.after == 0
+
+
+def test_a_slice_that_holds_nothing_keeps_no_other_from_coming_down() -> None:
+    """8 of P may be 2: d sells its 4, though a, which rebalances inside a pie that only buys, could not if it had any."""
+    held = 1_400_000_000
+    inner = Slice("p", 1, Pie((Slice("a", 2, Holding("P", 0, 0)),)))
+    g = Slice("g", 1, Pie((Slice("b", 2, Holding("P", 4, held)), inner)))
+    q = Slice("q", 1, Pie((Slice("c", 1, Holding("R", 1)), Slice("e", 1, Holding("P", 0, 0)))))
+    root = Pie((g, q, Slice("d", 0, Holding("P", 4, held))))
+    listed = (Security("P", max_share_micros=200_000, price_micros=35_000, quantity_step_nanos=700_000_000),)
+    events = Rebalance("", Reach.SHALLOW, "all"), Rebalance("p", Reach.SHALLOW, "p"), Deposit(1, "in")
+    answer = plan(Portfolio(root, securities=listed), events, Rules(3))
+    assert isinstance(answer, Plan)
+    assert by_hand(answer)["d"] == -4
+    assert sum(traded for slice_id, traded in by_hand(answer).items() if slice_id in "abde") == -4
+    assert answer.certificate.quality is Quality.OPTIMAL
