@@ -70,6 +70,8 @@ def search(problem: Problem, budget: Budget) -> Outcome:
         proposal = _proposal(held, start, budget, NODES_FIRST)
         _rounds(held, proposal, outcome, budget)
         outcome.engine_bound = 0.0  # HiGHS's is that of one way to share what they keep, and others may be better
+        if outcome.incumbent is None:
+            outcome = _keeping_less(problem, int(kept.sum()), outcome, budget)
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
     return outcome
@@ -89,6 +91,19 @@ def _anywhere(problem: Problem, excess: int, outcome: Outcome, budget: Budget) -
             return True
     outcome.incumbent, outcome.branches, outcome.engine_bound, outcome.stopped = None, (), 0.0, False
     return False
+
+
+def _keeping_less(problem: Problem, least: int, nothing: Outcome, budget: Budget) -> Outcome:
+    """Where amounts in steps do not sum up to HiGHS's ``least``: retired rows may keep anything, then less and less."""
+    best, excess = nothing, int(np.maximum(problem.value - problem.keep, 0)[problem.keep >= 0].sum())
+    for _ in range(MAX_ROUNDS):
+        outcome = Outcome(problem, None)
+        if excess <= least or not _anywhere(problem, excess, outcome, budget):
+            break
+        best, excess = outcome, outcome.excess - 1
+    best.stopped = True  # that none keep less is not known
+    best.engine_bound = 0.0
+    return best
 
 
 def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: Budget) -> None:

@@ -153,12 +153,12 @@ def write_switches(problem: Problem, model: Model, layout: Layout) -> None:
 
 
 def _write_steps(model: Model, layout: Layout, row: int, side: int, steps: Steps, most: float) -> None:
-    """x = k steps, within a cent: a(k) is rounded down, and what that leaves over is made exact elsewhere."""
+    """k steps of n/d: k n/d − (d − 1)/d ≤ |x| ≤ k n/d; a(k) is rounded down, and made exact elsewhere."""
     x = layout.flow[row][-1]
     k = model.column(0.0, float(steps.reaching(int(most))), integer=True)
     layout.count[row, side] = k
-    cent = 1.0 / layout.unit
-    model.row(-cent, cent, [x, k], [1.0, -side * steps.size / layout.unit])
+    lost = side * (steps.denominator - 1) / steps.denominator / layout.unit
+    model.row(min(-lost, 0.0), max(-lost, 0.0), [x, k], [1.0, -side * steps.size / layout.unit])
 
 
 def _write_count(problem: Problem, model: Model, layout: Layout) -> None:

@@ -151,3 +151,20 @@ def test_a_slice_that_holds_nothing_keeps_no_other_from_coming_down() -> None:
     assert by_hand(answer)["d"] == -4
     assert sum(traded for slice_id, traded in by_hand(answer).items() if slice_id in "abde") == -4
     assert answer.certificate.quality is Quality.OPTIMAL
+
+
+@pytest.mark.parametrize("price", [20_000, 25_000], ids=["in whole cents", "rounded down"])
+def test_what_is_retired_stays_where_its_sale_would_only_be_cash(price: int) -> None:
+    """a and b must come down to 3 by two shares each, and nothing may be bought: so much is left, and c not sold to it.
+
+    At 2.5 a share the steps of a and b by themselves could be read as a cent less: exact amounts are 2, 5, 7.
+    """
+    amount = 2 * price // 10_000
+    slices = [Slice(name, 1, Holding(name.upper(), 3 * price // 10_000, 3 * 10**9)) for name in "ab"]
+    retired = Slice("q", 0, Pie((leaf("c", 1, 1),)))
+    step = {"max_value": 3, "price_micros": price, "quantity_step_nanos": 10**9}
+    portfolio = Portfolio(Pie((*slices, retired)), 0, securities=(Security("A", **step), Security("B", **step)))
+    answer = plan(portfolio, (Deposit(0, "in"), Rebalance("", Reach.DEEP, "all")))
+    assert isinstance(answer, Plan)
+    assert by_hand(answer) == {"a": -amount, "b": -amount}
+    assert (answer.certificate.cash_left, answer.certificate.retired_excess) == (2 * amount, 1)
