@@ -20,7 +20,7 @@ from solver.modes import retired
 from solver.problem import Problem
 from solver.side_by_side import side_by_side
 from solver.stage import CashStage, least_left, less, purchases
-from solver.sums import reachable
+from solver.sums import Intervals, reachable
 from solver.surplus import largest_step, withdrawal
 
 __all__ = ["decide_cash"]
@@ -70,6 +70,7 @@ def _invested(problem: Problem) -> CashStage:
     if (
         original.situation.rebalanced and at_root_alone
     ):  # what purchases alone can not place may be placed with the help of sales
+        least = min(case.idle_cash + case.spare for case in cases)
         return CashStage((replace(original, spare=max(least, window)),), exact)
     exact &= at_root_alone or not original.nets  # one order may take money of several pies: not looked at
     return CashStage(tuple(_with_sales(original, case) for case in cases if case.idle_cash == least), exact)
@@ -160,21 +161,44 @@ def _placeable(problem: Problem, window: int) -> tuple[Problem, bool]:
     """
     money = int(problem.received.sum())
     open_ = problem.orders[problem.buy_max[problem.orders] > 0]
-    if not money or bool((problem.buy_max[open_] >= money - window).any()):
-        return _loosened(problem, window), True
     places = np.flatnonzero(problem.received)
+    plain = open_ if len(places) == 1 else open_[[row not in problem.steps for row in open_.tolist()]]
+    if not money or bool((problem.buy_max[plain] >= money - window).any()):
+        return _loosened(problem, window), True
     if problem.steps:  # the sums that are looked at are there; that no other leaves less is known if these are all
-        found = [purchases(problem, c, money) for c in open_.tolist()]
-        sums, exact = reachable([parts for parts, _ in found], money, thinned=True)
-        left = money - max(min(high, money) for low, high in sums if low <= money)
-        sure = left <= window or (exact and all(listed for _, listed in found))
-        return _loosened(problem, max(left, window)), sure and len(places) == 1
+        sums, listed = _purchases_below(problem, problem.event_row, money)
+        left = money - max((min(high, money) for low, high in sums if low <= money), default=0)
+        return _loosened(problem, max(left, window)), (left <= window or listed) and len(places) == 1
     ranges = [[(int(problem.buy_min[c]), int(problem.buy_max[c]))] for c in open_]
     sums, exact = reachable(ranges, money)
     most = max(min(high, money) for low, high in sums if low <= money)
     if most == money:
         return problem, exact and len(places) == 1
     return less(problem, int(places[0]), money - most), exact and len(places) == 1
+
+
+def _purchases_below(problem: Problem, p: int, money: int) -> tuple[Intervals, bool]:
+    """Totals up to ``money`` that orders below pie ``p`` can buy; whether all are listed. None where there are none.
+
+    Below every pie at least what fell there is bought: it goes nowhere else. One order may do it for several pies.
+    """
+    nested = [c for c in problem.tree.children[p] if problem.tree.children[c]]
+    if problem.nets:
+        orders, nested = problem.orders.tolist(), []
+    else:
+        orders = [c for c in problem.tree.children[p] if c not in nested]
+    found = [purchases(problem, c, money) for c in orders if problem.buy_max[c] > 0]
+    below = [_purchases_below(problem, c, money) for c in nested]
+    if not all(parts for parts, _ in below):
+        return [], all(listed for parts, listed in below if not parts)
+    base = sum(parts[0][0] for parts, _ in below)
+    ranges = [parts for parts, _ in found]
+    ranges += [[(low - parts[0][0], high - parts[0][0]) for low, high in parts] for parts, _ in below]
+    sums, exact = reachable(ranges, money - base, thinned=True)
+    rows = problem.tree.below(p)
+    least = 0 if p == problem.event_row else int(problem.received[rows.start : rows.stop].sum())
+    totals = [(max(low + base, least), min(high + base, money)) for low, high in sums]
+    return [(low, high) for low, high in totals if low <= high], exact and all(listed for _, listed in found + below)
 
 
 Placement = tuple[int, int, frozenset[int]]  # money needed from above, cash left below, pies left idle

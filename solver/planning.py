@@ -165,15 +165,20 @@ def _solve(problem: Problem, engine: Engine, budget: Budget) -> _Answer | Infeas
 def _compiled(stage: CashStage, budget: Budget) -> list[Outcome]:
     """The cash cases of ``stage`` as the kernel solves them; none at all where one of them is not the kernel's."""
     from solver.engines.kernel import engine as kernel  # numba takes half a second, and most processes never ask for it
+    from solver.engines.kernel import proposing
 
     outcomes = []
     for case in stage.cases:
         solved = kernel.solve(case, budget)
-        if solved is None:
+        if solved is not None:
+            found = Incumbent(solved.trades, solved.flows, solved.error)
+            excess = retired_excess(case, found.flows)
+            bounds, stopped = (solved.bound, solved.bounds), not solved.proved
+            outcomes.append(Outcome(case, found, excess, solved.branches, *bounds, stopped))
+        elif proposing.takes(case) and (looked := search(case, budget, proposing)).incumbent is not None:
+            outcomes.append(looked)
+        else:
             return []
-        found = Incumbent(solved.trades, solved.flows, solved.error)
-        excess = retired_excess(case, found.flows)
-        outcomes.append(Outcome(case, found, excess, solved.branches, solved.bound, solved.bounds, not solved.proved))
     return outcomes
 
 

@@ -190,7 +190,7 @@ class Problem:
     def leaves_below(self, p: int) -> NDArray[np.intp]:
         """The leaves inside pie ``p`` that may trade."""
         below = self.tree.below(p)
-        return self.leaves[(self.leaves >= below.start) & (self.leaves < below.stop)]
+        return self.leaves[[row in below for row in self.leaves.tolist()]]
 
     def window(self, p: int) -> int:
         """What a rebalance of pie ``p`` may leave while ranking equal: less than m, or than its smallest order."""

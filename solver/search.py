@@ -1,6 +1,6 @@
-"""Stages 2 and 3 of one cash case: a start plan, then rounds of proposing (HiGHS), making exact, and proving.
+"""Stages 2 and 3 of one cash case: a start plan, then rounds of proposing (an engine), making exact, and proving.
 
-A plan that is feasible in integers exists before HiGHS is asked for the first time, wherever one of the simple
+A plan that is feasible in integers exists before the engine is asked for the first time, wherever one of the simple
 guesses can be made to sum up; from then on the search may be stopped at any moment and has something to return.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 from solver.bound import Branch
 from solver.cents import exact_trades, retired_excess
 from solver.engines import highs
+from solver.engines.proposal import Proposal, Proposer
 from solver.ideal import Mode
 from solver.lattice import stepped_trades
 from solver.problem import CLOSES, Ints, Problem
@@ -42,49 +43,49 @@ class Outcome:
     stopped: bool = False
 
 
-def search(problem: Problem, budget: Budget) -> Outcome:
-    """Solve stages 2 and 3 of one cash case."""
+def search(problem: Problem, budget: Budget, engine: Proposer = highs) -> Outcome:
+    """Solve stages 2 and 3 of one cash case by what ``engine`` proposes."""
     held = problem.retired_within(0)
     start = start_plan(held)
     outcome = Outcome(problem, start)
-    proposal = _proposal(held, start, budget, NODES_FIRST)
+    proposal = _proposal(engine, held, start, budget, NODES_FIRST)
     if start is not None or proposal.sides is not None:
-        _rounds(held, proposal, outcome, budget)
+        _rounds(engine, held, proposal, outcome, budget)
     if outcome.incumbent is None:
         if budget.exhausted or (proposal.stopped and proposal.sides is None):
             outcome.stopped = True
             return outcome
         outcome.engine_bound, outcome.stopped = 0.0, False  # of plans in which retired slices keep no more
-        found = highs.least_excess(problem, budget, NODES_LATER)
+        found = engine.least_excess(problem, budget, NODES_LATER)
         if found is None:
             outcome.stopped = True
             return outcome
         kept, attained = found
-        if _anywhere(problem, int(kept.sum()), outcome, budget):
+        if _anywhere(engine, problem, int(kept.sum()), outcome, budget):
             return outcome
         held = problem.retired_within(kept)
         start = outcome.incumbent = start_plan(held)
         if start is None and attained.sides is not None:
             _improve(outcome, held, attained.sides, attained.points)
             start = outcome.incumbent
-        proposal = _proposal(held, start, budget, NODES_FIRST)
-        _rounds(held, proposal, outcome, budget)
+        proposal = _proposal(engine, held, start, budget, NODES_FIRST)
+        _rounds(engine, held, proposal, outcome, budget)
         outcome.engine_bound = 0.0  # HiGHS's is that of one way to share what they keep, and others may be better
         if outcome.incumbent is None:
-            outcome = _keeping_less(problem, int(kept.sum()), outcome, budget)
+            outcome = _keeping_less(engine, problem, int(kept.sum()), outcome, budget)
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
     return outcome
 
 
-def _anywhere(problem: Problem, excess: int, outcome: Outcome, budget: Budget) -> bool:
+def _anywhere(engine: Proposer, problem: Problem, excess: int, outcome: Outcome, budget: Budget) -> bool:
     """Search with every retired row free to keep all of ``excess``; whether the best plan then keeps no more in sum.
 
     Which of them keeps it makes a difference to J; ``outcome`` is as it was if this fails.
     """
     held = problem.retired_within(excess)
     start = outcome.incumbent = start_plan(held)
-    _rounds(held, _proposal(held, start, budget, NODES_FIRST), outcome, budget)
+    _rounds(engine, held, _proposal(engine, held, start, budget, NODES_FIRST), outcome, budget)
     if outcome.incumbent is not None:
         outcome.excess = retired_excess(problem, outcome.incumbent.flows)
         if outcome.excess <= excess:
@@ -93,12 +94,12 @@ def _anywhere(problem: Problem, excess: int, outcome: Outcome, budget: Budget) -
     return False
 
 
-def _keeping_less(problem: Problem, least: int, nothing: Outcome, budget: Budget) -> Outcome:
-    """Where amounts in steps do not sum up to HiGHS's ``least``: retired rows may keep anything, then less and less."""
+def _keeping_less(engine: Proposer, problem: Problem, least: int, nothing: Outcome, budget: Budget) -> Outcome:
+    """Where amounts in steps do not sum up to ``least``: retired rows may keep anything, then less and less."""
     best, excess = nothing, int(np.maximum(problem.value - problem.keep, 0)[problem.keep >= 0].sum())
     for _ in range(MAX_ROUNDS):
         outcome = Outcome(problem, None)
-        if excess <= least or not _anywhere(problem, excess, outcome, budget):
+        if excess <= least or not _anywhere(engine, problem, excess, outcome, budget):
             break
         best, excess = outcome, outcome.excess - 1
     best.stopped = True  # that none keep less is not known
@@ -106,7 +107,7 @@ def _keeping_less(problem: Problem, least: int, nothing: Outcome, budget: Budget
     return best
 
 
-def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: Budget) -> None:
+def _rounds(engine: Proposer, held: Problem, proposal: Proposal, outcome: Outcome, budget: Budget) -> None:
     """Propose, make exact, prove; again with what was learnt, until proved, repeated, or out of budget."""
     seen: set[object] = set()
     branches = min(BRANCHES_FIRST, budget.work_limit)
@@ -135,7 +136,7 @@ def _rounds(held: Problem, proposal: highs.Proposal, outcome: Outcome, budget: B
         if outcome.rounds >= MAX_ROUNDS or repeated or budget.work_limit <= BRANCHES_FIRST:
             _last_effort(held, outcome, budget)
             return
-        proposal = _proposal(held, outcome.incumbent, budget, NODES_LATER)
+        proposal = _proposal(engine, held, outcome.incumbent, budget, NODES_LATER)
 
 
 def _last_effort(held: Problem, outcome: Outcome, budget: Budget) -> None:
@@ -150,16 +151,16 @@ def _proved(problem: Problem, proof: Proof) -> bool:
     return proof.bound >= proof_goal(problem, proof.incumbent.error)
 
 
-def _proposal(held: Problem, incumbent: Incumbent | None, budget: Budget, nodes: int) -> highs.Proposal:
+def _proposal(engine: Proposer, held: Problem, incumbent: Incumbent | None, budget: Budget, nodes: int) -> Proposal:
     """What HiGHS proposes.
 
     Its relaxation is enough for the proof to go on where the tree is large, or trades in steps, or has net orders, and
     there is a plan already: HiGHS branches for seconds where the proof counts sums, or cuts a net order or two.
     """
     if incumbent is None:
-        return highs.propose(held, [], budget, nodes)
+        return engine.propose(held, [], budget, nodes)
     relaxed = len(held.leaves) > LARGE or bool(held.steps) != bool(held.nets)  # both at once are hard for the proof
-    return highs.propose(held, [incumbent.flows], budget, nodes, relaxed=relaxed)
+    return engine.propose(held, [incumbent.flows], budget, nodes, relaxed=relaxed)
 
 
 def _improve(outcome: Outcome, problem: Problem, sides: Ints, points: dict[int, int]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import highspy
 import numpy as np
@@ -25,28 +24,14 @@ from solver.engines.joint import (
     write_switches,
     write_tangents,
 )
+from solver.engines.proposal import Proposal
 from solver.problem import Floats, Ints, Problem
 from solver.rules import Budget
 
-__all__ = ["Proposal", "continuous", "least_beyond", "least_excess", "propose"]
+__all__ = ["continuous", "least_beyond", "least_excess", "propose"]
 
 GAP = 1e-6  # HiGHS's mip_feasibility_tolerance: asking for less than it loops for ever
 _local = threading.local()
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What HiGHS says: the side of every row (0 at pies), a bound on J it claims, whether it was stopped.
-
-    ``sides`` is ``None`` where it found nothing; ``infeasible`` is its claim that there is nothing; ``points`` are the
-    amounts of the leaves that trade in steps.
-    """
-
-    sides: Ints | None
-    bound: float
-    infeasible: bool
-    stopped: bool
-    points: dict[int, int] = field(default_factory=dict)
 
 
 def propose(problem: Problem, points: list[Ints], budget: Budget, node_limit: int, relaxed: bool = False) -> Proposal:

@@ -63,6 +63,7 @@ def kind_of(problem: Problem) -> str:
         (Engine.AUTO, 300, True, False, True),
         (Engine.AUTO, 300, True, True, True),
         pytest.param(Engine.KERNEL, 200, True, False, False, marks=COMPILED),
+        pytest.param(Engine.KERNEL, 300, True, True, False, marks=COMPILED),
     ],
 )
 def test_equals_brute_force(engine: Engine, examples: int, ruled: bool, steps: bool, shared: bool) -> None:

@@ -67,10 +67,12 @@ def posed(ruled: Ruled) -> Problem | None:
         pytest.param(several_accounts, Engine.REFERENCE, 60, marks=ASKED),
         pytest.param(shared_stepped, Engine.REFERENCE, 60, marks=ASKED),
         pytest.param(ruled_accounts, Engine.KERNEL, 150, marks=COMPILED),
+        pytest.param(stepped_accounts, Engine.KERNEL, 150, marks=COMPILED),
     ],
 )
 def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: int) -> None:
     seen: list[bool] = []
+    asked: list[bool] = []  # whether the engine itself has planned it
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=HEALTHY)
     @given(accounts())
@@ -83,6 +85,7 @@ def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: 
         assert isinstance(planned, Plan), planned
         found = planned.certificate
         seen.append(found.quality is Quality.OPTIMAL)
+        asked.append(found.engine == engine.value)
         assert found.cash_left - problem.idle_cash in best.allowed_cash, (found.cash_left, best)
         assert found.retired_excess == best.excess, (found, best)
         near = 1e-9 * max(1.0, abs(best.error))
@@ -97,6 +100,7 @@ def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: 
     assert len(seen) >= min(100, examples / 2)
     proved = 0.6 if accounts in (several_accounts, shared_stepped) else 0.9  # of shared ones a run had 77 to 95 %
     assert engine is Engine.REFERENCE or sum(seen) >= proved * len(seen)
+    assert sum(asked) >= 0.9 * len(seen)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=HEALTHY)

@@ -97,10 +97,11 @@ def _must_sell(problem: Problem, order: tuple[int, ...], above: int) -> int:
     if not sellers or not rebalances or limit.no_sell or any(_gives_what_it_must(problem, leaf) for leaf in sellers):
         return 0
     sellable = sum(int(problem.value[leaf]) for leaf in sellers)
-    if sellable == sum(problem.tree.value[row] for row in _slices(problem, order[0])):
+    held = sum(problem.tree.value[row] for row in _slices(problem, order[0]))
+    if sellable == held:
         return above
     parts = [x for x in range(max(1, limit.min_trade), sellable + 1) if _in_steps(limit.steps, x, limit.whole_steps)]
-    return min(above, max(parts, default=0))
+    return min(above, max((x for x in parts if held - x >= limit.least), default=0))
 
 
 def _in_steps(steps: Steps | None, amount: int, most: int) -> bool:
@@ -263,12 +264,23 @@ def _limited_below(problem: Problem, p: int) -> bool:
 
 
 def _flows(problem: Problem, totals: np.ndarray, received: np.ndarray) -> np.ndarray:
-    """Money from above: what is traded below less what fell there, nothing for a pie in which nothing is bought."""
+    """Money from above: what is traded below less what fell there, nothing for a pie in which nothing is bought.
+
+    Nor for one whose leaves have no room for all that fell there: the rest stays.
+    """
     flows = totals - received
     if problem.situation.mode is Mode.BUYING and not problem.situation.rebalanced:
-        flows = np.where(totals == 0, 0, flows)
+        tree = problem.tree
+        for p in range(len(tree.parent) - 1, -1, -1):
+            if tree.children[p]:
+                flows[:, p] = flows[:, list(tree.children[p])].sum(axis=1) - int(problem.received[p])
+                flows[:, p] = np.where(totals[:, p] == 0, 0, np.maximum(flows[:, p], _least_flow(problem, p)))
     flows[:, problem.event_row] = 0
     return flows
+
+
+def _least_flow(problem: Problem, p: int) -> int:
+    return 0 if _limited_below(problem, p) else -(2**62)
 
 
 def _best_cash(problem: Problem, grid: np.ndarray, left: np.ndarray) -> np.ndarray:

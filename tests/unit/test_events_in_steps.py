@@ -7,6 +7,7 @@ import pytest
 from solver import (
     Block,
     BlockReason,
+    ChangedPie,
     Deposit,
     Event,
     Holding,
@@ -20,6 +21,8 @@ from solver import (
     Security,
     Side,
     Slice,
+    TargetChange,
+    TargetSlice,
     Withdrawal,
     plan,
 )
@@ -168,3 +171,28 @@ def test_what_is_retired_stays_where_its_sale_would_only_be_cash(price: int) -> 
     assert isinstance(answer, Plan)
     assert by_hand(answer) == {"a": -amount, "b": -amount}
     assert (answer.certificate.cash_left, answer.certificate.retired_excess) == (2 * amount, 1)
+
+
+def test_what_one_largest_position_leaves_of_a_deposit_is_counted_once() -> None:
+    """P, in two pies, takes 5 of 13 and no more; that a rebalance could sell its retired slice beside, adds no cash."""
+    q = Slice("q", 2, Pie((leaf("b", 1, 0), Slice("c", 0, Holding("C", 1, 7 * 10**8)))))
+    p = Slice("p", 1, Pie((Slice("a", 1, Holding("B", 0)),)))
+    shares = Security("C", price_micros=20_000, quantity_step_nanos=7 * 10**8)
+    portfolio = Portfolio(Pie((p, q)), 0, securities=(shares, Security("B", max_value=5)))
+    answer = plan(portfolio, (Deposit(13, "in"), Rebalance("q", Reach.DEEP, "inner")), Rules(1))
+    assert isinstance(answer, Plan)
+    assert [(order.security_id, order.amount) for order in answer.orders] == [("B", 5)]
+    assert (answer.cash.after, answer.certificate.retired_excess) == (8, 1)
+
+
+def test_what_fell_in_a_pie_is_not_spent_on_steps_elsewhere() -> None:
+    """a is sold for 7 and b takes 1 of it; of the deposit of 5 two steps of c take 4: three would need a's money, too."""
+    p = Slice("p", 1, Pie((leaf("a", 1, 7), leaf("b", 1, 4))))
+    q = Slice("q", 1, Pie((Slice("c", 1, Holding("C", 0, 0)),)))
+    steps = Security("C", price_micros=30_000, quantity_step_nanos=7 * 10**8)
+    portfolio = Portfolio(Pie((p, q)), 0, securities=(Security("B", max_value=5), steps))
+    gone = TargetChange((ChangedPie("p", (TargetSlice("a", 0), TargetSlice("b", 1))),), "change")
+    answer = plan(portfolio, (gone, Deposit(5, "in")), Rules(1))
+    assert isinstance(answer, Plan)
+    assert by_hand(answer) == {"a": -7, "b": 1, "c": 4}
+    assert answer.cash.after == 7

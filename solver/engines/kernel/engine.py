@@ -1,8 +1,8 @@
 """The way in from Python: one cash case in, the best plan, its bound and its evidence out.
 
-``solve`` answers ``None`` where the problem is not the kernel's: where slices are coupled by more than flow
-conservation, a leaf trades in steps or has two ranges of sales, or retired slices must keep more than the ideal does
-(stage 2 is then another objective).
+``solve`` answers ``None`` where the problem is not the compiled search's: where slices are coupled by more than flow
+conservation, retired slices must keep more than the ideal does (stage 2 is then another objective), or a leaf trades
+in steps or has two ranges of sales (of these the search is asked through ``proposing.py``).
 """
 
 from __future__ import annotations
