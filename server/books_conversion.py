@@ -9,7 +9,7 @@ from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.trading_conversion import DayReader
 from server.writing import fill_cash, fill_portfolio
 from solver import InvalidRequest, Plan, Portfolio, Side, Violation
-from solver.money import MAX_MONEY
+from solver.money import MAX_MONEY, currency_violation
 from solver.plan import BoundSource, CashFlow, Certificate, Limit, Order, OrderPart, Quality
 from solver.trading.blocks import AccountOrder, BlockFill, Fill
 from solver.trading.books import Books, Working
@@ -53,9 +53,9 @@ def read_order(reader: DayReader, order: pb.AccountOrder, at: str) -> AccountOrd
     """One order of one account."""
     for name in ("amount", "quantity_nanos", "step_nanos"):
         reader.require(order, name, f"{at}.{name}")
-    code = order.currency_code
-    if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
-        reader.wrong(f"{at}.currency_code", "INVALID_CURRENCY", f"is {code[:9]!r}; give an ISO 4217 code such as USD")
+    fault = currency_violation(f"{at}.currency_code", order.currency_code)
+    if fault:
+        reader.wrong(fault.field, fault.reason, fault.description)
     return AccountOrder(
         order.account_id,
         order.order_id,
@@ -65,7 +65,7 @@ def read_order(reader: DayReader, order: pb.AccountOrder, at: str) -> AccountOrd
         order.quantity_nanos,
         _sizing(reader, order.sizing, f"{at}.sizing"),
         order.step_nanos,
-        code,
+        order.currency_code,
     )
 
 

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from solver import InvalidRequest, Violation
+from solver.money import currency_violation
 from solver.trading.decision_columns import DecisionColumns, DecisionRows
 from solver.trading.trigger_columns import TriggerColumns
 
@@ -83,9 +84,9 @@ def packed(columns: Mapping[str, Column], wide: bool = False) -> dict[str, Any]:
 
 def check_currency(code: str) -> None:
     """Refuse what is no currency's code; raises ``InvalidRequest`` naming ``currency_code``."""
-    if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
-        told = f"is {code[:9]!r}; give an ISO 4217 code such as USD"
-        raise InvalidRequest((Violation("currency_code", "INVALID_CURRENCY", told),))
+    fault = currency_violation("currency_code", code)
+    if fault:
+        raise InvalidRequest((fault,))
 
 
 def _by_name(columns: Any) -> dict[str, Column]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from solver import SOLVER_VERSION, Engine
 from solver.columns import EventKind
+from solver.money import currency_violation
 from solver.quick import MOST_ROWS, Answer, Posed, solved_at_once
 
 __all__ = ["planned_at_once"]
@@ -98,8 +99,7 @@ def _asks_little(message: pb.PlanRequest) -> bool:
     rules, portfolio = message.rules, message.portfolio
     if rules.cash_floor or rules.HasField("deposit_threshold") or len(portfolio.securities):
         return False
-    code = portfolio.currency_code
-    told = portfolio.HasField("cash") and len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
+    told = portfolio.HasField("cash") and not currency_violation("portfolio.currency_code", portfolio.currency_code)
     short = len(message.request_id) <= ECHOED >= len(portfolio.portfolio_id) and len(portfolio.version) <= ECHOED
     return told and short and not portfolio.HasField("valued_at")
 

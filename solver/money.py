@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from solver.errors import Violation
 
-__all__ = ["MAX_ID_BYTES", "MAX_MONEY", "id_violation", "minor_digits", "money_violation"]
+__all__ = ["MAX_ID_BYTES", "MAX_MONEY", "currency_violation", "id_violation", "minor_digits", "money_violation"]
 
 MAX_MONEY = 10**13  # minor units: the total of values, cash and amounts
 MAX_ID_BYTES = 64
-ZERO_DECIMALS = frozenset(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"))  # ISO 4217
-THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+# ISO 4217, by decimals; without metals, units of account and what has four
+CODES = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: (
+        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF "
+        "CHE CHF CHW CNY COP COU CRC CUC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ "
+        "GYD HKD HNL HRK HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD "
+        "MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD "
+        "RUB SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH "
+        "USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG ZWL"
+    ),
+    3: "BHD IQD JOD KWD LYD OMR TND",
+}
+DECIMALS = {code: decimals for decimals, codes in CODES.items() for code in codes.split()}
 
 
 def money_violation(field: str, amount: object, least: int = 0) -> Violation | None:
@@ -33,6 +45,14 @@ def id_violation(field: str, identifier: object) -> Violation | None:
     return None
 
 
+def currency_violation(field: str, code: object) -> Violation | None:
+    """The fault of what is no currency's code, or ``None``: of another one nobody knows what a minor unit is worth."""
+    if isinstance(code, str) and code in DECIMALS:
+        return None
+    said = code[:9] if isinstance(code, str) else code
+    return Violation(field, "INVALID_CURRENCY", f"is {said!r}; give the ISO 4217 code of a currency, such as USD")
+
+
 def minor_digits(currency_code: str) -> int:
     """Decimals of the currency's minor unit: 2 for USD, 0 for JPY (ISO 4217)."""
-    return 0 if currency_code in ZERO_DECIMALS else 3 if currency_code in THREE_DECIMALS else 2
+    return DECIMALS.get(currency_code, 2)

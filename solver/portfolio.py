@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from solver.errors import InvalidRequest, Violation
-from solver.money import MAX_MONEY, id_violation, money_violation
+from solver.money import MAX_MONEY, currency_violation, id_violation, money_violation
 from solver.securities import Security, quantity_violation, security_violations
 
 __all__ = ["MAX_DEPTH", "MAX_SLICES", "MAX_WEIGHT", "Holding", "Pie", "Portfolio", "Slice"]
@@ -114,10 +114,9 @@ def _portfolio_violations(portfolio: Portfolio) -> Iterator[Violation]:
     if fault:
         yield fault
     code = portfolio.currency_code
-    if not (isinstance(code, str) and len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
-        yield Violation(
-            "portfolio.currency_code", "INVALID_CURRENCY", f"is {code!r}; give an ISO 4217 code such as USD"
-        )
+    fault = currency_violation("portfolio.currency_code", code)
+    if fault:
+        yield fault
     seen: dict[str, str] = {}
     listed = {security.security_id: security for security in portfolio.securities}
     total = portfolio.cash if type(portfolio.cash) is int else 0

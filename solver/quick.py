@@ -102,7 +102,8 @@ def solved_at_once(posed: Posed, explain: bool = False) -> Answer | None:
 def ready() -> bool:
     """Whether the loop is compiled in this process: nobody waits for half a minute then."""
     alone = sys.modules.get("solver.engines.kernel.alone")
-    return alone is not None and bool(alone.prepared())
+    prepared = getattr(alone, "prepared", None)  # another thread may be importing it: ``prepared`` is its last name
+    return prepared is not None and bool(prepared())
 
 
 def _branches(evidence: Iterable[Iterable[Any]], cuts: Iterable[Iterable[int]]) -> tuple[Branch, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from solver import Engine, Events, Infeasible, Plan, Portfolio, Quality, Rules, available, plan
 from solver.building import build_problem
 from solver.cash import decide_cash
+from solver.costs import without_each_rule
 from solver.ideal import Mode
 from solver.plan import BoundSource
 from solver.problem import Problem
@@ -22,6 +24,8 @@ from tests.reference.brute_force import brute_force
 
 Ruled = tuple[Portfolio, Events, Rules]
 HEALTHY = list(HealthCheck)
+SINGLE = ("min_trade", "max_value", "max_share_micros", "min_position", "blocks[BUY]", "blocks[SELL]")
+ACCOUNTS = ("rules.min_trade", "rules.cash_floor", "rules.deposit_threshold")
 CLAIMED = 1e-6  # relative: what a solver's tolerance may add to its claim
 ASKED = pytest.mark.skipif(not available(Engine.REFERENCE), reason="the extra 'reference' is not installed")
 COMPILED = pytest.mark.skipif(not available(Engine.KERNEL), reason="the extra 'kernel' is not installed")
@@ -103,26 +107,45 @@ def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: 
     assert sum(asked) >= 0.9 * len(seen)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=HEALTHY)
-@given(ruled_accounts(most_value=20_000, most_leaves=7))
-def test_a_rule_less_never_worsens(ruled: Ruled) -> None:
-    """Without one security's rules the plan is no worse on (cash, retired, J), where the event's money is the same."""
-    portfolio, event, rules = ruled
-    problem, answer = posed(ruled), plan(*ruled)
-    if problem is None or not isinstance(answer, Plan):
-        return
+def freer_accounts(ruled: Ruled) -> Iterator[tuple[str, Ruled]]:
+    """The account without one of its rules, each by its name, and without all that is said of one security."""
+    portfolio, events, rules = ruled
+    for name, (freed, fewer) in without_each_rule(portfolio, rules):
+        yield name if name in ACCOUNTS else f"securities.{name.rsplit('.', 1)[-1]}", (freed, events, fewer)
     for i in range(len(portfolio.securities)):
-        fewer = portfolio.securities[:i] + portfolio.securities[i + 1 :]
-        freer = replace(portfolio, securities=fewer), event, rules
-        other, better = posed(freer), plan(*freer)
-        assert isinstance(better, Plan)
-        assert other is not None
-        if other.received.tolist() != problem.received.tolist():
-            continue  # a withdrawal that may sell more raises its money in larger orders
-        window = max(0, rules.min_trade) if other.situation.mode.name != "BUYING" else 0
-        had, has = answer.certificate, better.certificate
-        assert has.cash_left <= max(had.cash_left, window)
-        if has.quality is had.quality is Quality.OPTIMAL and has.cash_left == had.cash_left:
-            assert has.retired_excess <= had.retired_excess
-            if has.retired_excess == had.retired_excess:
-                assert has.tracking_error <= had.tracking_error + has.rounding_slack + 1e-9 * max(1, had.tracking_error)
+        securities = portfolio.securities[:i] + portfolio.securities[i + 1 :]
+        yield "a security", (replace(portfolio, securities=securities), events, rules)
+
+
+def test_a_rule_less_never_worsens() -> None:
+    """Without one rule the plan is no worse on (cash, retired, J), where the event's money is the same."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=HEALTHY)
+    @given(ruled_accounts(most_value=20_000, most_leaves=7))
+    def every_account(ruled: Ruled) -> None:
+        problem, answer = posed(ruled), plan(*ruled)
+        if problem is None or not isinstance(answer, Plan):
+            return
+        for name, freer in freer_accounts(ruled):
+            other, better = posed(freer), plan(*freer)
+            assert isinstance(better, Plan)
+            assert other is not None
+            if other.received.tolist() == problem.received.tolist():  # not where other money is to be raised or placed
+                no_worse(answer, better, ruled[2].min_trade if other.situation.mode is not Mode.BUYING else 0)
+                seen[name] += 1
+
+    every_account()
+    print(f"\n{dict(seen)}")
+    assert all(seen[f"securities.{name}"] >= 10 for name in SINGLE)
+    assert seen["rules.min_trade"] >= 10
+
+
+def no_worse(answer: Plan, better: Plan, window: int) -> None:
+    """``better`` ranks no behind ``answer``; cash below ``window`` ranks equal."""
+    had, has = answer.certificate, better.certificate
+    assert has.cash_left <= max(had.cash_left, window)
+    if has.quality is had.quality is Quality.OPTIMAL and has.cash_left == had.cash_left:
+        assert has.retired_excess <= had.retired_excess
+        if has.retired_excess == had.retired_excess:
+            assert has.tracking_error <= had.tracking_error + has.rounding_slack + 1e-9 * max(1, had.tracking_error)

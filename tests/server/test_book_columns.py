@@ -103,6 +103,7 @@ def spoil(message: Any, path: str, value: object) -> Any:
         ("trade", b"1", "trade", "NOT_A_COLUMN"),
         ("currency_code", "", "currency_code", "INVALID_CURRENCY"),
         ("currency_code", "usd", "currency_code", "INVALID_CURRENCY"),
+        ("currency_code", "ZZZ", "currency_code", "INVALID_CURRENCY"),
     ],
 )
 def test_bad_sizes_are_named(client: Client, path: str, value: object, field: str, reason: str) -> None:

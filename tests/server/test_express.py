@@ -97,6 +97,7 @@ LONG: dict[str, Callable[[pb.PlanRequest], object]] = {
     "a time of prices": lambda m: m.portfolio.valued_at.FromSeconds(3),
     "no cash": lambda m: m.portfolio.ClearField("cash"),
     "no currency": lambda m: setattr(m.portfolio, "currency_code", "usd"),
+    "an unknown currency": lambda m: setattr(m.portfolio, "currency_code", "ZZZ"),
     "no target": lambda m: m.portfolio.root.slices[1].ClearField("target_weight"),
     "no value": lambda m: m.portfolio.root.slices[1].holding.ClearField("value"),
     "no content": lambda m: m.portfolio.root.slices[1].ClearField("holding"),

@@ -211,6 +211,7 @@ BAD: list[tuple[str, Callable[..., object], str, str]] = [
     (O, lambda r: setattr(r.orders[0], "sizing", 0), "orders[0].sizing", "MISSING_FIELD"),
     (O, lambda r: setattr(r.orders[0], "sizing", 1), "orders[0].sizing", "SALE_BY_AMOUNT"),
     (O, lambda r: setattr(r.orders[0], "currency_code", "dollar"), "orders[0].currency_code", "INVALID_CURRENCY"),
+    (O, lambda r: setattr(r.orders[0], "currency_code", "ZZZ"), "orders[0].currency_code", "INVALID_CURRENCY"),
     (O, lambda r: setattr(r.orders[1], "currency_code", "EUR"), "orders[1].currency_code", "CURRENCIES_DISAGREE"),
     (O, lambda r: setattr(r.orders[1], "account_id", "ann"), "orders[1].account_id", "DUPLICATE_ORDER"),
     (

@@ -43,6 +43,9 @@ FAULTS: list[tuple[Pie, dict[str, Any], str, str]] = [
     (OK, {"currency_code": "usd"}, "portfolio.currency_code", "INVALID_CURRENCY"),
     (OK, {"currency_code": ""}, "portfolio.currency_code", "INVALID_CURRENCY"),
     (OK, {"currency_code": "ÄÖÜ"}, "portfolio.currency_code", "INVALID_CURRENCY"),
+    (OK, {"currency_code": "ZZZ"}, "portfolio.currency_code", "INVALID_CURRENCY"),
+    (OK, {"currency_code": "XAU"}, "portfolio.currency_code", "INVALID_CURRENCY"),
+    (OK, {"currency_code": ["USD"]}, "portfolio.currency_code", "INVALID_CURRENCY"),
     (OK, {"currency_code": "DOLL"}, "portfolio.currency_code", "INVALID_CURRENCY"),
     (OK, {"currency_code": None}, "portfolio.currency_code", "INVALID_CURRENCY"),
     (pie(), {}, "portfolio.root.slices", "EMPTY_PIE"),
@@ -84,7 +87,8 @@ def test_limits_are_allowed() -> None:
     Portfolio(deep(MAX_DEPTH))
     Portfolio(pie(*(leaf(f"s{i}") for i in range(MAX_SLICES))))
     Portfolio(pie(leaf("é" * (MAX_ID_BYTES // 2), MAX_WEIGHT, "A", MAX_MONEY), total=MAX_WEIGHT))
-    Portfolio(pie(leaf(weight=0, value=3), leaf("b")), cash=0, currency_code="JPY")
+    for code in ("JPY", "RWF", "CHF", "TND"):
+        Portfolio(pie(leaf(weight=0, value=3), leaf("b")), cash=0, currency_code=code)
 
 
 def test_too_deep_by_thousands_is_refused_without_recursing() -> None:

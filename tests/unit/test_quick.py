@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import importlib
+import inspect
 import pickle
 import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -51,6 +55,19 @@ def at_once(portfolio: Portfolio, events: Any, m: int = 100, budget: Budget | No
 
 def long_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "planned_at_once", lambda *_: None)
+
+
+def test_a_loop_that_is_still_being_imported_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server answers from its first second on, while another thread imports the kernel."""
+    monkeypatch.setitem(sys.modules, "solver.engines.kernel.alone", ModuleType("solver.engines.kernel.alone"))
+    assert not ready()
+
+
+def test_what_tells_that_the_loop_is_ready_comes_last() -> None:
+    """Of a module that is being imported no later name may be missing once ``prepared`` is there."""
+    tree = ast.parse(inspect.getsource(importlib.import_module("solver.engines.kernel.alone")))
+    assert isinstance(tree.body[-1], ast.FunctionDef)
+    assert tree.body[-1].name == "prepared"
 
 
 EVENTS: list[Event] = [

@@ -288,4 +288,5 @@ def test_new_pie_may_hold_a_moved_slice() -> None:
 def test_money_as_people_write_it() -> None:
     assert money_text(123_456, "USD") == "1,234.56 USD"
     assert money_text(123_456, "JPY") == "123,456 JPY"
+    assert money_text(123_456, "RWF") == "123,456 RWF"
     assert money_text(123_456, "KWD") == "123.456 KWD"

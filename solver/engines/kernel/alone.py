@@ -70,11 +70,6 @@ class Alone:
         return unpack_from("3q3d", self._memory.data, self._found)
 
 
-def prepared() -> bool:
-    """Whether all this is compiled in this process."""
-    return bool(getattr(_plan, "overloads", True))
-
-
 @compiled
 def _plan(memory: Ints, place: Ints, most_work: int) -> int:
     """Plan the one account in ``memory``, of which array i has the words ``place[i]`` to ``place[i + 1]``."""
@@ -136,3 +131,8 @@ def _plan(memory: Ints, place: Ints, most_work: int) -> int:
     if plans.quality[0] != OPTIMAL or plans.bound_source[0] != RECOMPUTED:
         return -1
     return int(work.counts[BOUNDS])
+
+
+def prepared() -> bool:
+    """Whether all this is compiled in this process."""
+    return bool(getattr(_plan, "overloads", True))
