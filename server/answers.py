@@ -80,7 +80,7 @@ def answer_plan(data: bytes, deadline: float | None, budget: Budget, started: fl
     _confirm(message.options.expected_fingerprint, mark)
     response = _headed(message)
     if request.validate_only:
-        check_request(request.portfolio, request.events, request.rules)
+        check_request(request.portfolio, request.events, request.rules, request.engine)
     else:
         account = request.portfolio, request.events, request.rules
         answer = plan(*account, request.engine, budget, explain)
@@ -132,7 +132,7 @@ def answer_compare(data: bytes, deadline: float | None, budget: Budget, started:
         _set_limits(budget, request, deadline, started, TELLING_SECONDS_A_BYTE * len(data) * (1 + len(baselines)))
         response = pb.CompareResponse(optimal=_headed(message))
         if request.validate_only:
-            check_request(request.portfolio, request.events, request.rules)
+            check_request(request.portfolio, request.events, request.rules, request.engine)
         else:
             found = compare(request.portfolio, request.events, request.rules, request.engine, budget, baselines)
             answer = found.optimal if isinstance(found, Comparison) else found

@@ -23,8 +23,8 @@ from server.parts import TALLY, Job, Part, begin, done, job_of, new_file, read
 from server.spreading import Execution, Stopped, spread
 from solver.bulk import plan_columns
 from solver.columns import QUALITIES
-from solver.errors import EngineUnavailable, InvalidRequest
-from solver.planning import available
+from solver.errors import InvalidRequest
+from solver.planning import require
 from solver.rules import Engine
 
 __all__ = ["Tally", "part_of", "plan_files", "prepared"]
@@ -67,9 +67,7 @@ def prepared(accounts: str, engine: Engine) -> Job:
     EngineUnavailable
         where the engine is not installed here.
     """
-    if not available(engine):
-        told = f"{engine.value} is not installed here; pip install 'piewise[{engine.value.lower()}]'"
-        raise EngineUnavailable(told)
+    require(engine)
     return job_of(accounts, {"engine": engine.value})
 
 

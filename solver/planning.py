@@ -23,6 +23,7 @@ from solver.cash import decide_cash
 from solver.cents import exact_trades, retired_excess
 from solver.certificate import Findings, broken_rules, certify, measure
 from solver.engines.reference import second_opinion
+from solver.errors import EngineUnavailable
 from solver.events import Events
 from solver.greedy import GreedyRule, greedy
 from solver.looser import looser_stages
@@ -38,7 +39,7 @@ from solver.situations import Understood, understand
 from solver.stage import CashStage
 from solver.surplus import settles
 
-__all__ = ["Solved", "available", "check_request", "plan", "plan_by_rule", "solve"]
+__all__ = ["Solved", "available", "check_request", "plan", "plan_by_rule", "require", "solve"]
 
 EXTRAS = {Engine.REFERENCE: ("cvxpy", "pyscipopt"), Engine.KERNEL: ("numba",)}
 
@@ -127,8 +128,17 @@ def available(engine: Engine) -> bool:
     return all(find_spec(name) for name in EXTRAS.get(engine, ()))
 
 
-def check_request(portfolio: Portfolio, events: Events, rules: Rules | None = None) -> None:
-    """Validate everything and solve nothing; raises ``InvalidRequest`` as ``plan`` would."""
+def require(engine: Engine) -> None:
+    """Nothing, where ``engine`` can be asked here; else ``EngineUnavailable``, which says what to install."""
+    if not available(engine):
+        raise EngineUnavailable(f"{engine.value} is not installed here; pip install 'piewise[{engine.value.lower()}]'")
+
+
+def check_request(
+    portfolio: Portfolio, events: Events, rules: Rules | None = None, engine: Engine = Engine.AUTO
+) -> None:
+    """Validate everything and solve nothing; raises ``InvalidRequest`` or ``EngineUnavailable`` as ``plan`` would."""
+    require(engine)
     understood = understand(portfolio, events, rules or Rules())
     if not isinstance(understood, Infeasible):
         build_problem(understood.situation)

@@ -10,6 +10,7 @@ from solver import (
     Budget,
     Deposit,
     Engine,
+    EngineUnavailable,
     Event,
     Holding,
     Pie,
@@ -21,7 +22,9 @@ from solver import (
     Security,
     Slice,
     Withdrawal,
+    check_request,
     plan,
+    planning,
 )
 from solver.building import build_problem
 from solver.engines import highs
@@ -124,3 +127,11 @@ def test_a_model_that_is_all_but_fixed() -> None:
     answer = plan(full, Rebalance(), Rules(4))
     assert isinstance(answer, Plan)
     assert [(order.security_id, order.amount) for order in answer.orders] == [("B", 1), ("C", 1)]
+
+
+def test_to_check_a_request_asks_for_the_engine_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_request(account(2), Deposit(100), None, Engine.HIGHS)
+    monkeypatch.setattr(planning, "find_spec", lambda name: None)
+    check_request(account(2), Deposit(100))
+    with pytest.raises(EngineUnavailable, match=r"REFERENCE is not installed here; pip install 'piewise\[reference\]'"):
+        check_request(account(2), Deposit(100), None, Engine.REFERENCE)
