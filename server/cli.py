@@ -24,7 +24,7 @@ from server.client import Client
 from server.demo import run_demo
 from server.examples import EXAMPLES, example
 from server.files import EXIT_CODES as EXIT_CODES_OF_FILES
-from server.files import EXIT_CODES_OF_VERIFY, batch_command, verify_command, write_book
+from server.files import EXIT_CODES_OF_VERIFY, STOPPED, batch_command, verify_command, write_book
 from server.generated.piewise.v1 import allocation_pb2 as pb
 from server.main import compiling
 from server.main import serve as serve_forever
@@ -220,6 +220,14 @@ def _fail(code: int, text: str) -> NoReturn:
     raise typer.Exit(code)
 
 
+def _leave_workers(code: object) -> None:
+    """End at once where a job on files stopped: Daft may abort a process that ends in order beside workers at work."""
+    if code == STOPPED and "daft" in sys.modules and "ray" not in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(STOPPED)
+
+
 def main() -> None:
     """Entry point of the command; what nobody expected is our fault (exit 4), never "infeasible" (1)."""
     for stream in (sys.stdout, sys.stderr):  # a console that lacks a letter of some slice's name shows ? for it
@@ -227,6 +235,9 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         app()
+    except SystemExit as end:
+        _leave_workers(end.code)
+        raise
     except Exception as error:
         traceback.print_exc()
         print(f"internal error: {error!r}; please report it", file=sys.stderr)

@@ -184,8 +184,11 @@ def _faults(columns: dict[str, pa.Array], lists: list[str]) -> Iterator[tuple[in
         for row in _with_null_entries(columns[name]):
             yield row, Refusal("NULL_VALUE", f"{name}: has an entry that is null; give a number for every row")
     for name in reversed(("event", *BY_ACCOUNT, *lists)):
+        right = (
+            f"one of {', '.join(_EVENTS.to_pylist())}" if name == "event" else "a value, 0 where there is none to give"
+        )
         for row in _rows(columns[name].is_null()):
-            yield row, Refusal("NULL_VALUE", f"{name}: is null; give a value, 0 where there is none to give")
+            yield row, Refusal("NULL_VALUE", f"{name}: is null; give {right}")
 
 
 def _rows(mask: pa.Array) -> list[int]:

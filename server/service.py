@@ -286,7 +286,8 @@ def guarded(method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awaitab
             return answer.SerializeToString(deterministic=True) if isinstance(answer, Message) else answer
         except Exception as error:
             code, status = status_of(error)
-            if code is grpc.StatusCode.INTERNAL:
+            # that an answer could not be written means that its caller hung up
+            if code is grpc.StatusCode.INTERNAL and not isinstance(error, grpc.aio.InternalError):
                 _log_failure(method.__name__, error)
             context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
             await context.abort(code, status.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 import time
 from contextlib import ExitStack
@@ -44,7 +45,10 @@ def main(
         if not here:
             address, _ = stack.enter_context(server_process())
             desk = stack.enter_context(There(address))
-        store = Store(books)
+        try:
+            store = Store(books)
+        except sqlite3.DatabaseError as error:
+            raise typer.BadParameter(f"{books}: {error}; give a file of books, or a new one") from None
         stack.callback(store.close)
         began = time.perf_counter()
         try:
@@ -68,11 +72,14 @@ def live(
 ) -> tuple[list[str], int]:
     """The days, from the beginning or from where the books are, until one does not add up: its faults, and how many."""
     start = datetime.combine(first, datetime.min.time(), EASTERN)
-    if store.meta("seed", seed) != seed or store.meta("accounts", accounts) != accounts:
-        raise typer.BadParameter("these books are of another run; give its seed and accounts, or another file")
+    run = {"seed": seed, "accounts": accounts, "first": first.isoformat()}
+    if any(store.meta(key, value) != value for key, value in run.items()):
+        raise typer.BadParameter(
+            "these books are of another run; give its seed, accounts and first day, or another file"
+        )
     with store.step():
-        store.set_meta("seed", seed)
-        store.set_meta("accounts", accounts)
+        for key, value in run.items():
+            store.set_meta(key, value)
     broker = Broker(store, desk)
     clients = [client(seed, number, start + OPENS) for number in range(accounts)]
     if not store.value("SELECT count(*) FROM accounts"):

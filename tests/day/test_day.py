@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -103,8 +103,13 @@ def _updates(path: Path) -> int:
 
 def test_books_of_another_run_are_refused(kept: tuple[Path, list[str]]) -> None:
     store = Store(kept[0], durable=False)
-    with pytest.raises(Exception, match="another run"):
-        live(Console(quiet=True), store, Here(), SEED + 1, ACCOUNTS, DAY, 1)
+    for seed, accounts, first in (
+        (SEED + 1, ACCOUNTS, DAY),
+        (SEED, ACCOUNTS + 1, DAY),
+        (SEED, ACCOUNTS, DAY + timedelta(days=1)),
+    ):
+        with pytest.raises(Exception, match="another run"):
+            live(Console(quiet=True), store, Here(), seed, accounts, first, 1)
     assert told(store) == kept[1]
     store.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 pytest.importorskip("numba", reason="the extra 'kernel' is not installed")
 
@@ -142,6 +143,24 @@ def test_cancelling_a_stream_stops_what_is_under_way(monkeypatch: pytest.MonkeyP
         time.sleep(0.1)
         assert held.begun == 2
         assert eventually(lambda: client.channel.unary_unary(COLUMNS)(data, timeout=10) == b"")
+
+
+def test_who_hangs_up_on_an_answer_is_no_failure_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+
+    def large(data: bytes, *_: object) -> bytes:
+        begun.append(1)
+        return pb.PlanColumnsResponse(trade=bytes(200_000)).SerializeToString()
+
+    monkeypatch.setattr(service, "answer_columns", large)
+    data = pb.PlanColumnsRequest().SerializeToString()
+    with capture_logs() as log, served(workers=2, queue=0) as address, Client(address) as client:
+        call = client.channel.stream_stream(STREAM)(endless(data, []), timeout=60)
+        assert eventually(lambda: begun)
+        time.sleep(0.7)  # the way back is full
+        call.cancel()
+        assert eventually(lambda: client.channel.unary_unary(COLUMNS)(data, timeout=10))
+    assert log == []
 
 
 def test_calls_beyond_the_queue_are_shed(monkeypatch: pytest.MonkeyPatch) -> None:

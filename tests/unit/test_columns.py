@@ -10,6 +10,7 @@ import pytest
 from solver import Deposit, Engine, Holding, InvalidRequest, Pie, Plan, Portfolio, Rebalance, Rules, Slice, plan
 from solver.bulk import Planned, plan_columns, recheck
 from solver.columns import Accounts, EventKind, account_of, accounts_from, check_columns, part
+from solver.engines.kernel.loop import plan_from, prepare
 from solver.events import ChangedPie, Reach, TargetChange, TargetSlice, Withdrawal
 from solver.securities import Security
 
@@ -178,6 +179,19 @@ def test_columns_that_are_none_are_refused_whole(case: str) -> None:
     assert [(v.field, v.reason) for v in refused.value.violations] == [(field, reason)]
     with pytest.raises(InvalidRequest):
         plan_columns(columns)
+
+
+def test_memory_of_every_kind_is_planned_by_what_is_compiled() -> None:
+    """Files bring columns that can not be written to, other callers every second entry of something: once is enough."""
+    spread = Accounts(*(np.repeat(column, 2)[::2] for column in EACH))
+    for column in spread:
+        column.flags.writeable = False
+    prepare()
+    known = len(getattr(plan_from, "overloads", ()))
+    planned = plan_columns(spread, Engine.KERNEL)
+    assert len(getattr(plan_from, "overloads", ())) == known
+    for mine, theirs in zip(planned.plans, plan_columns(EACH, Engine.KERNEL).plans, strict=True):
+        assert mine.tolist() == theirs.tolist()
 
 
 def test_engines_that_prove_nothing_do_not_plan_columns() -> None:

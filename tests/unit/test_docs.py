@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from server.cases import CASES
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = ("COLUMNS.md", "DAY.md", "DAY_COLUMNS.md", "INSIDE.md", "PROBLEM.md", "RULES.md", "TEXTS.md", "TRADING.md")
@@ -81,14 +83,22 @@ def test_every_rule_has_a_formula_and_a_plan(rule: str) -> None:
 def test_every_behaviour_of_the_published_texts_has_its_lines_and_a_test() -> None:
     section = (DOCS / "TEXTS.md").read_text()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
-    files = ("triggers", "sessions", "decisions", "blocks", "fills", "replans", "updates")
-    tests = "\n".join((ROOT / "tests" / "unit" / f"test_{name}.py").read_text() for name in files)
+    rows = [row for row in rows if row[0] != "behaviour" and row[0].strip("-")]
+    of_the_day = ("triggers", "sessions", "decisions", "blocks", "fills", "replans", "updates")
+    day, plans = (part.count("\n| ") - 1 for part in section.split("\n## ")[1:3])
+    assert day + plans == len(rows)
+    rooms = [ROOT / "tests" / room for room in ("seeds", "property", "unit")]
+    of_plans = "\n".join(path.read_text() for room in rooms for path in sorted(room.glob("*.py")))
+    of_days = "\n".join((ROOT / "tests" / "unit" / f"test_{name}.py").read_text() for name in of_the_day)
     texts = set(re.findall(r"\b([A-Z])\s(?:allio|m1)-[\w-]+\.txt", section))
     assert texts == set("AHPRT")
-    for behaviour, lines, test in rows[2:]:
+    for number, (behaviour, lines, test) in enumerate(rows):
         assert re.fullmatch(r"[AHPRT]:\d+(?:, [AHPRT]:\d+)*", lines), behaviour
-        assert tests.count(f"def {test}(") == 1, test
-    assert len(rows) >= 36
+        assert (of_days if number < day else of_plans).count(f"def {test}(") == 1, test
+    assert day >= 36
+    stated = {f"T:{case.line}" for case in CASES}
+    told = {line for _, lines, test in rows for line in lines.split(", ") if test == "test_stated_result"}
+    assert stated <= told
 
 
 def test_sources_point_to_sections_that_exist() -> None:

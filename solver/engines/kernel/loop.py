@@ -58,6 +58,8 @@ def plan_all(accounts: Accounts, most_work: int = MAX_WORK) -> Plans:
     plans = no_plans(count, rows, ROOM_AN_ACCOUNT * count + ROOM)
     if not count:
         return _without_room(plans)
+    # one kind of memory, whoever lays the columns out: for each other kind all of the loop would be compiled anew
+    accounts = Accounts(*(np.require(column, requirements=("C", "A", "W")) for column in accounts))
     work, sheet = _memory(min(int(np.diff(accounts.start).max()), MAX_SLICES + 1))  # larger trees are not taken
     done = 0
     while True:
