@@ -6,8 +6,12 @@ guesses can be made to sum up; from then on the search may be stopped at any mom
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +22,7 @@ from solver.engines.proposal import Proposal, Proposer
 from solver.ideal import Mode
 from solver.lattice import stepped_trades
 from solver.problem import CLOSES, Ints, Problem
-from solver.prover import Incumbent, Proof, incumbent_of, proof_goal, prove
+from solver.prover import Incumbent, incumbent_of, proof_goal, prove
 from solver.rules import Budget
 
 __all__ = ["Outcome", "search"]
@@ -27,6 +31,7 @@ MAX_ROUNDS = 4
 NODES_FIRST, NODES_LATER = 500, 20_000  # HiGHS's branch and bound, first round and later ones
 BRANCHES_FIRST = 40
 STARTS = 6  # start plans compared, fewer where trees are large
+COMPILING_SECONDS = 120.0  # many times what the kernel takes to compile, once after an installation
 LARGE = 400  # leaves; beyond, HiGHS's branch and bound is deaf for longer than a cancelled caller may wait
 
 
@@ -126,29 +131,57 @@ def _rounds(engine: Proposer, held: Problem, proposal: Proposal, outcome: Outcom
         if budget.exhausted:  # no time to prove it: LB = 0 stands
             outcome.stopped = True
             return
-        proof = prove(held, best, budget, branches)
-        outcome.incumbent, outcome.branches = proof.incumbent, tuple(proof.branches)
-        if _proved(held, proof):
+        if _settled(held, outcome, budget, branches):
             return
         if budget.exhausted:
             outcome.stopped = True
             return
         if outcome.rounds >= MAX_ROUNDS or repeated or budget.work_limit <= BRANCHES_FIRST:
-            _last_effort(held, outcome, budget)
+            outcome.stopped = not _proved(held, outcome, budget, budget.work_limit)
             return
         proposal = _proposal(engine, held, outcome.incumbent, budget, NODES_LATER)
 
 
-def _last_effort(held: Problem, outcome: Outcome, budget: Budget) -> None:
-    """Give the proof all the branches that the budget allows."""
+def _settled(held: Problem, outcome: Outcome, budget: Budget, branches: int) -> bool:
+    """Whether the plan is proved: by a first bound, by the kernel where it is at hand, or in so many branches."""
+    kernel = _kernel_at_hand(budget)
+    if kernel is not None and kernel.takes(held):
+        if _proved(held, outcome, budget, 1):
+            return True
+        solved = kernel.solve(held, budget)
+        if solved is not None and _taken(held, outcome, solved):
+            return True
+    return _proved(held, outcome, budget, branches)
+
+
+def _kernel_at_hand(budget: Budget) -> Any:
+    """The kernel's engine, where it is compiled already, or there is time to: else a hard plan would wait for that."""
+    loaded = sys.modules.get("solver.engines.kernel.engine")
+    if not getattr(loaded, "prepared", bool)():
+        if budget.seconds_left() < COMPILING_SECONDS or find_spec("numba") is None:
+            return None
+        loaded = import_module("solver.engines.kernel.engine")
+    return loaded
+
+
+def _taken(held: Problem, outcome: Outcome, solved: Any) -> bool:
+    """Whether the kernel's evidence proves the plan, or else a better one of its own; the checker looks at it, too."""
     assert outcome.incumbent is not None
-    proof = prove(held, outcome.incumbent, budget, budget.work_limit)
+    proves: bool = solved.bound >= proof_goal(held, outcome.incumbent.error)
+    if not proves and solved.bound >= proof_goal(held, solved.error):
+        outcome.incumbent = Incumbent(solved.trades, solved.flows, solved.error)
+        proves = True
+    if proves:
+        outcome.branches = solved.branches
+    return proves
+
+
+def _proved(held: Problem, outcome: Outcome, budget: Budget, branches: int) -> bool:
+    """Whether the prover does it; a better plan that it finds on the way is taken."""
+    assert outcome.incumbent is not None
+    proof = prove(held, outcome.incumbent, budget, branches)
     outcome.incumbent, outcome.branches = proof.incumbent, tuple(proof.branches)
-    outcome.stopped = not _proved(held, proof)
-
-
-def _proved(problem: Problem, proof: Proof) -> bool:
-    return proof.bound >= proof_goal(problem, proof.incumbent.error)
+    return proof.bound >= proof_goal(held, proof.incumbent.error)
 
 
 def _proposal(engine: Proposer, held: Problem, incumbent: Incumbent | None, budget: Budget, nodes: int) -> Proposal:

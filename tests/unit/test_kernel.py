@@ -30,6 +30,7 @@ from solver import (
     Slice,
     Withdrawal,
     plan,
+    search,
 )
 from solver.building import build_problem
 from solver.cash import decide_cash
@@ -38,6 +39,7 @@ from solver.engines.kernel import branching, engine, sorting
 from solver.engines.kernel.memory import EVENT, RANK
 from solver.engines.kernel.tree import load
 from solver.problem import Problem
+from solver.prover import Proof, incumbent_of
 from solver.situations import Understood, understand
 
 
@@ -124,6 +126,27 @@ def test_what_a_plan_says_of_the_kernel() -> None:
     assert isinstance(answer, Plan)
     assert answer.certificate.engine == "KERNEL"
     assert answer.certificate.quality is Quality.OPTIMAL
+
+
+def test_what_highs_proposed_the_kernel_proves_where_it_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the prover never succeeded: its best bound is nothing."""
+    hard = flat([5, 3, 2], [700, 100, 40]), Deposit(230), Rules(100), Engine.HIGHS
+    monkeypatch.setattr(search, "prove", lambda problem, incumbent, budget, branches: Proof(incumbent))
+    plan(*hard[:3], Engine.KERNEL)
+    proved = plan(*hard)
+    assert isinstance(proved, Plan)
+    assert (proved.certificate.engine, proved.certificate.quality) == ("HIGHS", Quality.OPTIMAL)
+    worse = np.array([0, 110, 120, 0])
+    monkeypatch.setattr(search, "start_plan", lambda problem: incumbent_of(problem, worse))
+    monkeypatch.setattr(search, "_improve", lambda *given: None)
+    better = plan(*hard)  # whose proof shows that there is a better plan
+    assert isinstance(better, Plan)
+    assert better.certificate.tracking_error == proved.certificate.tracking_error
+    assert better.certificate.quality is Quality.OPTIMAL
+    monkeypatch.setattr(engine, "prepared", lambda: False)
+    hurried = plan(*hard, Budget(seconds_left=lambda: 60.0))  # too little to compile anything
+    assert isinstance(hurried, Plan)
+    assert hurried.certificate.quality is Quality.FEASIBLE
 
 
 def test_what_is_not_the_kernels_falls_to_highs_and_says_so() -> None:

@@ -20,7 +20,7 @@ from solver.engines.kernel.tree import BUYS, HEAD, ROW, SELLS, Head, Rows, load
 from solver.problem import Ints, Problem
 from solver.rules import Budget
 
-__all__ = ["EASY", "Solved", "memory_for", "posed_of", "solve"]
+__all__ = ["EASY", "Solved", "memory_for", "posed_of", "prepared", "solve", "takes"]
 
 MAX_BRANCHES = 4_096
 MAX_WORK = 20_000_000  # slices looked at: about a second, and nothing stops the compiled loop sooner
@@ -65,7 +65,7 @@ def posed_of(problem: Problem) -> tuple[Head, Rows]:
 def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved | None:
     """The best plan of one cash case, in whole cents; ``None`` where the kernel has none to offer."""
     held = problem.retired_within(0)
-    if not _takes(held) or budget.exhausted:
+    if not takes(held) or budget.exhausted:
         return None
     most_work = int(min(MAX_WORK, WORK_A_SECOND * budget.seconds_left()))  # before the first call of all compiles
     work = memory_for(held)
@@ -84,7 +84,12 @@ def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved
     )
 
 
-def _takes(problem: Problem) -> bool:
+def prepared() -> bool:
+    """Whether the search is compiled in this process: nobody waits for half a minute then."""
+    return bool(getattr(explore, "overloads", True))
+
+
+def takes(problem: Problem) -> bool:
     """Whether every leaf trades by itself, in cents: nothing, in one range of buys, or in one range of sales."""
     parts_or_all = ((problem.closes > 0) & (problem.sell_max > 0)).any()
     return not (problem.nets or problem.steps or parts_or_all)
