@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from solver.engines.kernel.curves import tighten
 from solver.engines.kernel.loop import plan_all
 from solver.engines.kernel.memory import new_work
 from solver.engines.kernel.posing import pose
+from solver.engines.kernel.prices import at_least, lowered, price_bound
 from solver.engines.kernel.rows import new_sheet
 from solver.engines.kernel.tree import load
 from solver.problem import Problem
@@ -132,10 +135,17 @@ RAISED = (
 )
 
 
-def withdrawn(parent: list[int], weight: list[int], value: list[int], m: int, trade: list[int]) -> Accounts:
-    """As much as ``trade`` raises."""
-    figures = (2, -sum(trade), 0, 0, m)
-    by_account = [np.array([figure], dtype=np.int64) for figure in figures]
+# deposits that all go where the target is, at a price at which its terms are a billion times J (the first row is the root)
+DEAR = (
+    ([1, 2, 999999995], [0, 0, 0], 280, 100, "0x1.5499144124924p+26"),
+    ([1, 1, 999999981], [0, 0, 2450], 2_964, 2_500, "0x1.b85fc96140c7dp+27"),
+    ([1, 2, 10**9], [0, 0, 0], 1_934_712_524, 812_622_811, "0x1.90908eb1ea5c4p+26"),
+)
+
+
+def columns_of(kind: int, parent: list[int], weight: list[int], value: list[int], amount: int, m: int) -> Accounts:
+    """One account, and what happens to it."""
+    by_account = [np.array([figure], dtype=np.int64) for figure in (kind, amount, 0, 0, m)]
     by_row = [np.array(column, dtype=np.int64) for column in (parent, weight, value, [0] * len(parent))]
     return Accounts(np.array([0, len(parent)]), *by_account, *by_row)
 
@@ -151,7 +161,8 @@ def test_no_plan_is_proved_while_another_costs_less(
     raised: tuple[list[int], list[int], list[int], int, list[int]],
 ) -> None:
     """A bound by counts that summed from all at rest was above J of the better plan, and closed its branch."""
-    columns, trade = withdrawn(*raised), raised[-1]
+    *rows, m, trade = raised
+    columns = columns_of(2, *rows, -sum(trade), m)
     case = case_of(columns)
     assert broken_rules(case, trade) == []
     other = measure(case, np.array(trade)).tracking_error
@@ -163,3 +174,35 @@ def test_no_plan_is_proved_while_another_costs_less(
         assert found is not None
         assert found.proved
         assert found.error <= other + TOLD * max(1.0, other)
+
+
+@pytest.mark.parametrize(("weight", "value", "amount", "m", "price"), DEAR)
+def test_a_bound_by_prices_is_not_above_the_plan(
+    weight: list[int], value: list[int], amount: int, m: int, price: str
+) -> None:
+    """What one price adds for the money is taken off again, but for a rounding error that may be more than a proof's."""
+    case = case_of(columns_of(1, [-1, 0, 0], weight, value, amount, m))
+    found = engine.solve(case, Budget())
+    assert found is not None
+    work = engine.memory_for(case)
+    assert load(*engine.posed_of(case), work.tree)
+    work.tree["state"], work.tree["price"][0] = work.tree["domain"], float.fromhex(price)
+    assert price_bound(work.tree) <= found.error + TOLD * max(1.0, found.error)
+
+
+def test_what_is_lowered_is_no_more_than_it_is_in_fractions() -> None:
+    """Of one cost, and of a sum whose terms cancel; in plain Python, whose doubles round as the compiled ones do."""
+    draw = Random(1)
+    cost, summed = (getattr(function, "py_func", function) for function in (at_least, lowered))
+    for _ in range(2_000):
+        scale, part, e = 10.0 ** draw.uniform(-3, 11), draw.random(), float(draw.randrange(-(10**9), 10**9))
+        inverse, price = 1.0 / scale, 2.0 * (e - part) / scale * draw.choice([0.5, 0.5, draw.random()])
+        node = SimpleNamespace(part=part, inverse=inverse, tilt=0.0)
+        exact_cost = (Fraction(e) - Fraction(part)) ** 2 * Fraction(inverse) - Fraction(price) * Fraction(e)
+        assert Fraction(cost(node, e, price)) <= exact_cost
+        terms = [draw.uniform(-1, 1) * 10.0 ** draw.uniform(0, 15) for _ in range(9)]
+        terms.append(-sum(terms))
+        total = 0.0
+        for term in terms:
+            total += term
+        assert Fraction(summed(total, sum(map(abs, terms)), len(terms))) <= sum(map(Fraction, terms))
