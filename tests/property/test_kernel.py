@@ -13,11 +13,30 @@ from hypothesis.strategies import SearchStrategy
 
 pytest.importorskip("numba", reason="the extra 'kernel' is not installed")
 
-from solver import Budget, Engine, Events, Infeasible, Plan, Portfolio, Quality, Rules, plan
+from solver import (
+    Budget,
+    Deposit,
+    Engine,
+    Event,
+    Events,
+    Holding,
+    Infeasible,
+    Pie,
+    Plan,
+    Portfolio,
+    Quality,
+    Reach,
+    Rebalance,
+    Rules,
+    Slice,
+    Withdrawal,
+    plan,
+)
 from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.certificate import broken_rules, certify, covers
-from solver.engines.kernel import cents, curves, engine, prices
+from solver.engines.kernel import cents, counts, curves, engine, prices
+from solver.engines.kernel.refining import refine
 from solver.engines.kernel.tree import BUYS, FREE, RESTS, SELLS, load
 from solver.ideal import Mode
 from solver.problem import Problem
@@ -181,3 +200,87 @@ def test_a_limit_leaves_a_gap() -> None:
         assert broken_rules(case, short.trades.tolist()) == []
 
     every_account()
+
+
+@st.composite
+def far_apart(draw: st.DrawFn) -> Account:
+    """Near-equal slices within an order or so of their targets beside some of next to no target that hold much."""
+    unit, m = draw(st.sampled_from([10**5, 10**6, 10**7])), draw(st.sampled_from([0, 100, 2_500, 100_000]))
+    level = draw(st.sampled_from([10**4, 10**6, 10**8, 10**10])) / 100  # cents in a slice, by percent of its target
+    rows: list[tuple[int, int]] = []
+    for _ in range(draw(st.integers(2, 7))):
+        weight = draw(st.integers(90, 110))
+        rows.append((min(10**9, unit * weight), max(0, int(level * weight) + draw(st.integers(-m, m)))))
+    much = st.one_of(st.integers(0, 3 * m), st.integers(10**6, 10**10))
+    tiny = draw(st.lists(st.tuples(st.sampled_from([1, 1, 2, 5]), much), min_size=1, max_size=2))
+    rows = draw(st.permutations(rows + tiny))
+    held = [Slice(f"s{i}", weight, Holding(f"S{i}", value)) for i, (weight, value) in enumerate(rows)]
+    cut = draw(st.one_of(st.just(0), st.integers(1, len(held) - 1)))
+    if cut:
+        weight = draw(st.sampled_from([1, min(10**9, sum(one.target_weight for one in held[cut:]))]))
+        held[cut:] = [Slice("p", weight, Pie(tuple(held[cut:])))]
+    portfolio = Portfolio(Pie(tuple(held)), draw(st.integers(0, m)))
+    amount = draw(st.integers(1, 1 + len(rows) * m))
+    most = portfolio.value + portfolio.cash
+    events: list[Event] = [Rebalance(), Rebalance(reach=Reach.SHALLOW), Deposit(amount)]
+    events += [Withdrawal(min(most, w)) for w in (amount, amount + sum(value for _, value in tiny)) if most]
+    return portfolio, draw(st.sampled_from(events)), m
+
+
+def root_bounds(case: Problem) -> tuple[float, float] | None:
+    """The best bounds by prices and by counts of all accounts' plans, from no plan at all: nothing cuts them off."""
+    work = engine.memory_for(case)
+    if not load(*engine.posed_of(case), work.tree):
+        return None
+    work.tree["state"] = work.tree["tried"] = work.tree["domain"]
+    if not curves.tighten(work.tree, False) or not counts.fits(work):
+        return None
+    curves.relax(work, False)
+    by_prices, by_counts = prices.price_bound(work.tree), -np.inf
+    counts.prepare(work)
+    counts.add_prices(work)
+    for _ in range(6):
+        counts.update(work)
+        bound, k = counts.least_bound(work)
+        by_counts = max(by_counts, bound)
+        if k < 0:
+            break
+        refine(work, k, np.inf)
+        by_prices = max(by_prices, prices.price_bound(work.tree))
+        counts.add_prices(work)
+    return by_prices, by_counts
+
+
+def test_no_bound_is_above_a_plan_on_scales_far_apart() -> None:
+    """What cancels in sums of doubles may hide J: then a bound may be weak, but never above what a plan costs."""
+    seen: Counter[str] = Counter()
+
+    @settings(MANY, max_examples=400)
+    @given(far_apart().map(ruled))
+    def every_account(asked: Ruled) -> None:
+        problem = posed(asked)
+        if problem is None:
+            return
+        case = decide_cash(problem).cases[0].retired_within(0)
+        easy, counted = (engine.solve(case, Budget(), branches) for branches in (engine.EASY, 0))
+        if easy is None or counted is None:
+            return
+        error = min(easy.error, counted.error)
+        allowed = 1e-9 * max(1.0, error)
+        for found in (easy, counted):
+            assert broken_rules(case, found.trades.tolist()) == []
+            assert found.bound <= error + allowed
+            assert found.error <= error + allowed or not found.proved
+        bounds = root_bounds(case)
+        if bounds is None:
+            return
+        assert max(bounds) <= error + allowed
+        seen["accounts"] += 1
+        seen["counts say more"] += bounds[1] > bounds[0] + allowed
+        seen["counts prove it"] += bounds[1] >= error - allowed
+
+    every_account()
+    print(f"\n{dict(seen)}")
+    assert seen["accounts"] >= 200
+    assert seen["counts say more"] > 0
+    assert seen["counts prove it"] >= 0.2 * seen["accounts"]

@@ -4,8 +4,8 @@ Below pie p exactly k free leaves trade. At price ν inside the pie and λ above
 
     Q_{p,k}(λ) = max_ν  S_{p,k}(ν) + ν need_p + min_e f_p(e) − (λ − ν) e,
 
-S_{p,k}(ν) being the cheapest way for p's slices to make k at ν: its leaves' k' cheapest trades, each counted from rest,
-and Q_{c,i}(ν) of each nested pie c, over all k' + Σ i = k (a min-plus convolution). The event's pie is one like any
+S_{p,k}(ν) being the cheapest way for p's slices to make k at ν: its leaves' k' cheapest trades, the others at rest, and
+Q_{c,i}(ν) of each nested pie c, over all k' + Σ i = k (a min-plus convolution). The event's pie is one like any
 other, with λ = 0 and its cash for a flow: LB = min_k Q_{0,k}(0). Every price is kept in its pie's pool, bounds all
 counts, and is evidence; ``refining.py`` looks for prices.
 
@@ -20,12 +20,13 @@ import numpy as np
 
 from solver.engines.kernel.compiled import compiled
 from solver.engines.kernel.memory import POOL, ROOM, WORK, Node, Work
-from solver.engines.kernel.prices import cost, nearest, range_of, trading, within
+from solver.engines.kernel.prices import UNIT_ROUNDOFF, at_least, cheapest, least_traded, lowered, range_of
 from solver.engines.kernel.sorting import sort_ranks
 from solver.engines.kernel.tree import FREE
 
 __all__ = ["add_prices", "best_price", "evaluate", "fits", "least_bound", "prepare", "span_of", "update"]
 MOST_JOINS = 1_000_000  # sums of two counts in one pie: about a millisecond a price
+LESS, MORE = 1.0 - 4.0 * UNIT_ROUNDOFF, 1.0 + 4.0 * UNIT_ROUNDOFF  # what lowers a sum of two by what rounding may add
 
 
 @compiled
@@ -151,38 +152,57 @@ def update(work: Work) -> None:
 def evaluate(work: Work, p: int, price: float) -> int:
     """S_{p,k}(``price``) and the Σ e_c behind it for every k, into ``row``; p's free leaves ranked; their number."""
     tree, rank, row = work.tree, work.rank, work.row
-    free, base, flow = 0, 0.0, 0.0
+    free, best, total, size, flow = 0, 0, 0.0, 0.0, 0.0
     work.counts[WORK] += tree[p].last - tree[p].first
     for c in range(tree[p].first, tree[p].last):
         leaf = tree[c]
         if leaf.last > 0:
             continue
         if leaf.state != FREE:
-            e = nearest(leaf, leaf.state, price)
-            base += cost(leaf, e, price)
+            low, high = range_of(leaf, leaf.state)
+            least, e = cheapest(leaf, price, low, high)
         else:
-            e = leaf.rest
-            traded = trading(leaf, price)
-            resting = cost(leaf, e, price)
-            base += resting
-            rank[free].gain, rank[free].shift = cost(leaf, traded, price) - resting, traded - e
-            rank[free].leaf = c
+            least, e = at_least(leaf, leaf.rest, price), leaf.rest
+            traded, moved = least_traded(leaf, price)
+            rank[free].gain, rank[free].shift, rank[free].leaf = traded - least, moved - e, c
+            if traded < least:
+                least, e = traded, moved
+                best += 1
             free += 1
+        total += least
+        size += abs(least)
         flow += e
     sort_ranks(rank, free, len(rank) // 2)
-    row[0].cost, row[0].flow = base, flow
-    for k in range(free):
-        row[k + 1].cost = row[k].cost + rank[k].gain
-        row[k + 1].flow = row[k].flow + rank[k].shift
-    size, nested = free, 0
+    _sum_outwards(work, free, best, total, size, flow, tree[p].last - tree[p].first)
+    joined, nested = free, 0
     for c in range(tree[p].first, tree[p].last):
         if tree[c].last > 0:
-            _join(work, p, c, nested, size, price)
-            size += tree[c].leaves
+            _join(work, p, c, nested, joined, price)
+            joined += tree[c].leaves
             nested += 1
-    for k in range(size + 1, tree[p].leaves + 1):
+    for k in range(joined + 1, tree[p].leaves + 1):
         row[k].cost, row[k].flow = np.inf, 0.0
     return free
+
+
+@compiled
+def _sum_outwards(work: Work, free: int, best: int, total: float, size: float, flow: float, terms: int) -> None:
+    """Rows 0 to ``free`` from row ``best``, where every leaf does what costs it least.
+
+    Each way gains are only added. From row 0 on, where all rest, the gains of leaves that are overweight by much would
+    be taken off what they cost at rest, which hides all others.
+    """
+    rank, row = work.rank, work.row
+    row[best].cost, row[best].flow = lowered(total, size, terms), flow
+    more, larger = total, size
+    for k in range(best, free):
+        more, larger = more + rank[k].gain, larger + rank[k].gain
+        row[k + 1].cost = lowered(more, larger, terms + free)
+        row[k + 1].flow = row[k].flow + rank[k].shift
+    for k in range(best - 1, -1, -1):
+        total, size = total - rank[k].gain, size - rank[k].gain
+        row[k].cost = lowered(total, size, terms + free)
+        row[k].flow = row[k + 1].flow - rank[k].shift
 
 
 @compiled
@@ -202,7 +222,8 @@ def _join(work: Work, p: int, c: int, nested: int, size: int, price: float) -> N
                 row[k + i].joint_cost, row[k + i].joint_flow = row[k].cost + value, row[k].flow + e
                 taken[nested * width + k + i] = i
     for k in range(size + below + 1):
-        row[k].cost, row[k].flow = row[k].joint_cost, row[k].joint_flow
+        joint = row[k].joint_cost
+        row[k].cost, row[k].flow = joint * (LESS if joint > 0.0 else MORE), row[k].joint_flow
 
 
 @compiled
@@ -213,9 +234,10 @@ def best_price(work: Work, pie: Node, p: int, k: int, outer: float) -> tuple[flo
         return np.inf, 0.0
     best, flow = -np.inf, 0.0
     for j in range(pie.ready):
-        price = work.pool[p, j]
-        e = within(pie, outer - price, low, high)
-        value = work.sums[pie.at + k, j] + price * pie.need + cost(pie, e, outer - price)
+        price, inside = work.pool[p, j], work.sums[pie.at + k, j]
+        least, e = cheapest(pie, outer - price, low, high)
+        fixed = price * pie.need
+        value = lowered(inside + fixed + least, abs(inside) + abs(fixed) + abs(least), 3)
         if value > best:
             best, flow = value, e
     return best, flow
