@@ -35,7 +35,8 @@ Cut = tuple[int, int, int]  # an order's row, and the least and the most that it
 TIGHTENINGS = 2  # of net orders beside the tree
 COUNTED = 64  # numbers of trading leaves that a parent tells apart in one nested pie
 NO_PRICES: Mapping[int, float] = {}
-UNIT_ROUNDOFF = 2.0**-53  # the bound is lowered by what rounding may have added to its sums
+UNIT_ROUNDOFF = 2.0**-53  # every cost and every sum is lowered by what rounding may have added to it
+IN_A_COST = 16.0 * UNIT_ROUNDOFF  # of what a cost is made of without signs: twice what the roundings in it add
 
 
 def base_cost(problem: Problem) -> float:
@@ -43,6 +44,13 @@ def base_cost(problem: Problem) -> float:
     felt = problem.scale > 0
     ideal = problem.ideal[felt]
     return float((ideal * ideal / problem.scale[felt] - 2.0 * problem.slope[felt] * ideal).sum())
+
+
+def _base_size(problem: Problem) -> float:
+    """What ``base_cost`` adds up, without signs."""
+    felt = problem.scale > 0
+    ideal = np.abs(problem.ideal[felt])
+    return float((ideal * ideal / problem.scale[felt] + 2.0 * np.abs(problem.slope[felt]) * ideal).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +191,14 @@ class TreeBound:
             self.tables[p] = self.table(p, np.unique(np.asarray(multipliers[p], dtype=np.float64)))
         by_count = self.event_bounds().max(axis=1, initial=-np.inf)
         bound = float(by_count.min(initial=np.inf))
-        base = base_cost(self.problem)
-        size = abs(base) + abs(bound) + sum(map(abs, netted))
+        size = _base_size(self.problem) + abs(bound) + sum(map(abs, netted))
         rounding = UNIT_ROUNDOFF * (8 + len(self.problem.value)) * size if np.isfinite(size) else 0.0
-        return bound + base + sum(netted) - rounding
+        return bound + base_cost(self.problem) + sum(netted) - rounding
 
     def _netted(self, row: int, price: float) -> float:
         """min_{X ∈ D_S} μ_S X of the net order in ``row``; +inf where the branch leaves it nothing."""
         low, high = int(self.low[row]), int(self.high[row])
-        ends = [0] if low <= 0 <= high else []
+        ends = [0] * (low <= 0 <= high)
         for least, most in self.problem.ranges(np.array([row])):
             first, last = max(int(least[0]), low), min(int(most[0]), high)
             ends += [first, last] if first <= last else []
@@ -199,15 +206,13 @@ class TreeBound:
 
     def event_bounds(self) -> Floats:
         """min_M (λ_j M + S_k(λ_j)) at the event's pie, by count k (only those that can sum up) and by j."""
-        problem = self.problem
-        table = self.tables[problem.event_row]
+        problem, table = self.problem, self.tables[self.problem.event_row]
         most = float(problem.received[problem.event_row])
-        least = most - problem.spare
-        low, high = np.maximum(table.least, least), np.minimum(table.most, most)
+        low, high = np.maximum(table.least, most - problem.spare), np.minimum(table.most, most)
         fits = low <= high
         bounds = np.full(table.sums.shape, np.inf)
         worst = np.minimum(np.outer(low[fits], table.multipliers), np.outer(high[fits], table.multipliers))
-        bounds[fits] = table.sums[fits] + worst
+        bounds[fits] = _lowered(table.sums[fits] + worst, np.abs(table.sums[fits]) + np.abs(worst), 0)
         return bounds
 
     def table(self, p: int, multipliers: Floats) -> PieTable:
@@ -221,7 +226,9 @@ class TreeBound:
         free = np.flatnonzero(may_rest)
         order = np.argsort(costs[free], axis=0, kind="stable")
         ranked = np.take_along_axis(costs[free], order, axis=0)
-        sums = np.concatenate((np.zeros((1, len(multipliers))), np.cumsum(ranked, axis=0))) + costs[must].sum(axis=0)
+        nothing = np.zeros((1, len(multipliers)))
+        sums, sizes = (np.concatenate((nothing, np.cumsum(q, axis=0))) for q in (ranked, np.abs(ranked)))
+        sums = _lowered(sums + costs[must].sum(axis=0), sizes + np.abs(costs[must]).sum(axis=0), len(leaves))
         least = np.concatenate(([0.0], np.cumsum(np.sort(low[free])))) + low[must].sum()
         most = np.concatenate(([0.0], np.cumsum(-np.sort(-high[free])))) + high[must].sum()
         some = bool(must.any())
@@ -238,8 +245,7 @@ class TreeBound:
         floor, ceiling = self.low[rows], self.high[rows]
         may_rest = (floor <= 0) & (ceiling >= 0)
         if self.gapless:  # nothing to count: every leaf may trade any amount
-            always = np.ones(len(rows), dtype=bool)
-            costs = self._cheapest(rows, multipliers, floor, ceiling)
+            always, costs = np.ones(len(rows), dtype=bool), self._cheapest(rows, multipliers, floor, ceiling)
             return costs, floor.astype(float), ceiling.astype(float), ~always, always
         costs = np.full((len(rows), len(multipliers)), np.inf)
         low, high = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
@@ -273,8 +279,11 @@ class TreeBound:
             first[stepped], second[stepped] = self._steps_around(rows[stepped], wanted)
         reach = np.where(felt, 2.0 * ideal, 0.0)
 
+        sizes = np.abs(2.0 * problem.slope[rows] - self.price[rows])[:, None] + np.abs(multipliers)
+
         def cost(x: Floats) -> Floats:
             at = x * (np.where(felt, x - reach, 0.0) * inverse + tilt)
+            at -= IN_A_COST * np.abs(x) * ((np.abs(x) + np.abs(reach)) * inverse + sizes)
             return np.where((x >= low_) & (x <= high_), at, np.inf) if stepped.any() else np.asarray(at)
 
         return np.minimum(cost(first), cost(second))
@@ -290,17 +299,15 @@ class TreeBound:
     def _option(self, c: int, multipliers: Floats) -> Option:
         """What the nested pie ``c`` costs at least, by how many leaves trade in it and by outer multiplier."""
         problem, table = self.problem, self.tables[c]
-        received = float(problem.received[c])
+        received, counts = float(problem.received[c]), np.arange(len(table.sums))
         low = np.maximum(table.least - received, float(problem.flow_min[c]))
         high = np.minimum(table.most - received, float(problem.flow_max[c]))
-        counts = np.arange(len(table.sums))
         able = ((counts > 0) | table.some) & (low <= high) & np.isfinite(table.sums).all(axis=1)
         still = not table.some and bool(np.isfinite(table.sums[0]).all())  # not where a pie inside it has to move
         rests = still and problem.flow_min[c] <= -received <= problem.flow_max[c]
         found, lows, highs = counts[able], low[able], high[able]
-        costs = (
-            self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else np.empty((0, len(multipliers)))
-        )
+        none = np.empty((0, len(multipliers)))
+        costs = self._inner_minima(c, multipliers, low, high, able)[0] if able.any() else none
         if len(found) > COUNTED:  # too many to tell apart: any number of leaves counts as one
             found, costs = np.array([1]), costs.min(axis=0, keepdims=True)
             lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
@@ -315,7 +322,8 @@ class TreeBound:
         scale = float(self.problem.scale[c])
         felt = received * ((received + 2.0 * float(self.problem.ideal[c])) / scale) if scale > 0 else 0.0
         own = 2.0 * float(self.problem.slope[c]) if scale > 0 else 0.0
-        return np.asarray(felt + received * (multipliers - own))[None, :]
+        size = abs(felt) + abs(received) * (np.abs(multipliers) + abs(own))
+        return np.asarray(felt + received * (multipliers - own) - IN_A_COST * size)[None, :]
 
     def nested_flow(self, c: int, count: int, multiplier: float) -> tuple[int, float]:
         """The count and the flow y at which the nested pie ``c`` costs least at λ; ``count`` as its option has it."""
@@ -352,10 +360,16 @@ class TreeBound:
         first, last = np.ceil(floor)[:, None, :], np.floor(ceiling)[:, None, :]
         y = np.minimum(np.maximum(np.floor(vertex), first), last)
         above = np.minimum(y + 1.0, last)
-        values, higher = (v * ((v - 2.0 * ideal) * inverse + slope) for v in (y, above))
+        sizes = abs(own) + np.abs(table.multipliers)[None, None, :] + np.abs(multipliers)[None, :, None]
+        values, higher = (
+            v * ((v - 2.0 * ideal) * inverse + slope)
+            - IN_A_COST * np.abs(v) * ((np.abs(v) + 2.0 * abs(ideal)) * inverse + sizes)
+            for v in (y, above)
+        )
         y, values = np.where(higher < values, above, y), np.minimum(higher, values)
-        lines = (sums + table.multipliers * received)[:, None, :]
-        values = np.where(first <= last, values + lines, np.inf)
+        fixed = table.multipliers * received
+        lines = _lowered(sums + fixed, np.abs(sums) + np.abs(fixed), 0)[:, None, :]
+        values = np.where(first <= last, _lowered(values + lines, np.abs(values) + np.abs(lines), 0), np.inf)
         best = values.argmin(axis=2)[:, :, None]
         return np.take_along_axis(values, best, 2)[:, :, 0], np.take_along_axis(y, best, 2)[:, :, 0]
 
@@ -363,11 +377,14 @@ class TreeBound:
 def _knots(multipliers: Floats, sums: Floats) -> Floats:
     """Where the line λ_j M + S_j hands over to the next in their upper envelope, by count; λ sorted.
 
-    S is concave in λ, so every line takes its turn. Rounding may swap two knots; made monotone again, the intervals
-    between them still cover everything, which is all that the bound's validity needs.
+    S is concave in λ, so every line takes its turn. Knots that rounding swaps are made monotone: no gap is left.
     """
-    knots = -np.diff(sums, axis=1) / np.diff(multipliers)
-    return np.asarray(np.maximum.accumulate(knots, axis=1))
+    return np.asarray(np.maximum.accumulate(-np.diff(sums, axis=1) / np.diff(multipliers), axis=1))
+
+
+def _lowered(total: Floats, size: Floats, terms: int) -> Floats:
+    """Sums of so many terms, ``size`` without their signs, less what rounding may have added to them; in place."""
+    return np.subtract(total, UNIT_ROUNDOFF * (8 + terms) * size, out=total, where=np.isfinite(size))
 
 
 def _joined(sums: Floats, least: Floats, most: Floats, option: Option) -> tuple[Floats, Floats, Floats]:
@@ -377,7 +394,7 @@ def _joined(sums: Floats, least: Floats, most: Floats, option: Option) -> tuple[
     low, high = np.full(size, np.inf), np.full(size, -np.inf)
     for count, cost, lowest, highest in zip(option.counts, option.costs, option.low, option.high, strict=True):
         into = slice(int(count), int(count) + len(sums))
-        np.minimum(joint[into], sums + cost, out=joint[into])
+        np.minimum(joint[into], _lowered(sums + cost, np.abs(sums) + np.abs(cost), 0), out=joint[into])
         np.minimum(low[into], least + lowest, out=low[into])
         np.maximum(high[into], most + highest, out=high[into])
     return joint, low, high

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
+from math import floor
 from random import Random
 
 import numpy as np
@@ -18,6 +20,7 @@ from solver.problem import Problem
 from solver.situations import understand
 from tests.property.strategies import accounts, ruled_accounts, several_accounts, stepped_accounts
 from tests.reference.brute_force import _conserves, _ordered, _score, amounts, domains, orders
+from tests.unit.posing import flat
 
 MOST_PLANS = 200_000
 Ruled = tuple[Portfolio, Event, Rules | int]
@@ -174,3 +177,51 @@ def test_a_leaf_that_must_trade_is_seen_from_two_pies_above() -> None:
         assert best is not None
         bound = TreeBound(case, [(leaf, *part)]).evaluate({p: np.zeros(1) for p in case.pies})
         assert bound <= best + 1e-9
+
+
+def cost_exactly(problem: Problem, row: int, price: Fraction, x: int) -> Fraction:
+    """f(x) − λ x."""
+    scale, slope = Fraction(float(problem.scale[row])), Fraction(float(problem.slope[row]))
+    off = x - int(problem.ideal_whole[row]) - Fraction(float(problem.ideal_part[row]))
+    return off**2 / scale + 2 * slope * off - price * x
+
+
+def cheapest_exactly(problem: Problem, row: int, price: Fraction) -> Fraction:
+    """The least of it over whole cents that a leaf of a flat account may trade; of all others, what they cost at rest."""
+    if row not in problem.leaves:
+        return cost_exactly(problem, row, price, 0)
+    low, high = (int(ends[row]) for ends in (problem.flow_min, problem.flow_max))
+    scale, slope = Fraction(float(problem.scale[row])), Fraction(float(problem.slope[row]))
+    ideal = int(problem.ideal_whole[row]) + Fraction(float(problem.ideal_part[row]))
+    vertex = floor(ideal + (price - 2 * slope) * scale / 2)
+    return min(cost_exactly(problem, row, price, min(max(vertex + k, low), high)) for k in (0, 1))
+
+
+FAR_APART = st.lists(
+    st.tuples(
+        st.one_of(st.integers(1, 3), st.integers(10**8, 10**9)), st.one_of(st.integers(0, 100), st.integers(0, 10**11))
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(FAR_APART, st.one_of(st.integers(1, 1_000), st.integers(1, 10**11)), st.integers(0, 5), st.integers(-15, -2))
+def test_rounding_never_lifts_it_above_what_it_is_in_fractions(
+    slices: list[tuple[int, int]], amount: int, near: int, power: int
+) -> None:
+    """On scales that are as far apart as weights and money allow, at nearly the price at which one slice rests."""
+    case = case_of((flat(*slices), Deposit(amount), Rules()))
+    if case is None or not case.gapless:
+        return
+    row = int(case.leaves[near % len(case.leaves)])
+    price = float(2 * case.slope[row] - 2 * case.ideal[row] / case.scale[row]) * (1 + 10.0**power)
+    tree, at, here = TreeBound(case, ()), np.array([price]), np.array([row])
+    exactly = [cheapest_exactly(case, n, Fraction(price)) for n in np.flatnonzero(case.scale > 0).tolist()]
+    money = int(case.received[case.event_row])
+    total = sum(exactly) + min(Fraction(price) * (money - case.spare), Fraction(price) * money)
+    assert Fraction(tree.evaluate({case.event_row: at})) <= total
+    alone = tree._cheapest(here, at, case.flow_min[here], case.flow_max[here])
+    rest = cost_exactly(case, row, Fraction(price), 0)
+    assert Fraction(float(alone[0, 0])) <= cheapest_exactly(case, row, Fraction(price)) - rest

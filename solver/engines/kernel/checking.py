@@ -35,7 +35,8 @@ __all__ = ["BROKEN", "CLAIMED", "RECOMPUTED", "check", "retired_excess"]
 BROKEN, RECOMPUTED, CLAIMED = 0, 1, 2  # the last two as ``BOUND_SOURCES`` has them
 
 EXACT = 1e-9  # relative: what sums of doubles may be off by
-UNIT_ROUNDOFF = 2.0**-53  # a bound is lowered by what rounding may have added to its sums
+UNIT_ROUNDOFF = 2.0**-53  # a bound is lowered by what rounding may have added to its costs and sums
+IN_A_COST = 16.0 * UNIT_ROUNDOFF  # of what a cost is made of without signs: twice what the roundings in it add
 
 
 @compiled
@@ -260,5 +261,6 @@ def _least(row: Row, low: int, high: int, price: float) -> float:
 
 @compiled
 def _cost(row: Row, e: float, price: float) -> float:
-    off = e - row.ideal_part
-    return float(off * (off / row.scale + 2.0 * row.slope) - price * e)
+    off, tilt, priced = e - row.ideal_part, 2.0 * row.slope, price * e
+    size = abs(off) * (abs(off) / row.scale + abs(tilt)) + abs(priced)
+    return float(off * (off / row.scale + tilt) - priced - IN_A_COST * size)
