@@ -123,14 +123,15 @@ def decide_columns(columns: DecisionColumns, timetable: Timetable) -> DecisionRo
     alive &= ~(instant & (reasons != 0))
     _share_no_window(columns, days, tables, allowed, placed, alive, reasons)
     owner = np.repeat(np.arange(len(alive)), np.diff(columns.trade_start))
-    hit, act = _same_day(columns, days, tables.session[placed.number], alive, owner)
+    same, act = _same_day(columns, days, tables.session[placed.number], owner)
+    hit = same & alive[owner] & (columns.trade_opposed | (act == ACTS.index(SameDay.PLAN_AROUND)))
     refused, moved = (_any(owner, hit & (act == ACTS.index(a)), alive) for a in (SameDay.REFUSE, SameDay.NEXT_SESSION))
     reasons[refused] = 0
     reasons |= BIT[Why.SAME_DAY_TRADE] * _any(owner, hit, alive)
     alive &= ~refused
     moved &= alive
     _move(days, tables, placed, moved)
-    blocked = hit & alive[owner] & ~moved[owner]
+    blocked = same & alive[owner] & ~moved[owner]
     action = np.where(placed.at_us > columns.clock_us, ACTIONS.index(Action.WAIT_UNTIL), 0)
     return DecisionRows(
         action=np.where(alive, action, ACTIONS.index(Action.BLOCKED)),
@@ -225,14 +226,10 @@ def _share_no_window(
             kept[shared] = new
 
 
-def _same_day(
-    columns: DecisionColumns, days: TradingDays, session: Ints, alive: Bools, owner: Ints
-) -> tuple[Bools, Ints]:
-    """By trade: whether its other side is in the event's way in ``session``, and what the kind does about it."""
+def _same_day(columns: DecisionColumns, days: TradingDays, session: Ints, owner: Ints) -> tuple[Bools, Ints]:
+    """By trade: whether it was in ``session``, and the kind might trade its other side; what the kind does about it."""
     act = ACT[columns.kind[owner], 1 - columns.trade_side]
-    wanted = columns.trade_opposed | (act == ACTS.index(SameDay.PLAN_AROUND))
-    hit = (days.session_of(columns.trade_us) == session[owner]) & alive[owner] & (act >= 0) & wanted
-    return hit, act
+    return (days.session_of(columns.trade_us) == session[owner]) & (act >= 0), act
 
 
 def _any(owner: Ints, rows: Bools, alive: Bools) -> Bools:

@@ -236,20 +236,23 @@ def _decide(
             return _blocked(account, asked, [Why.WINDOW_TAKEN], days), None
         waits += [Why.WINDOW_TAKEN] * (Why.WINDOW_TAKEN not in waits)
         place = _first_opening(account, asked, days, place.span_us[1])
-    acts = _same_day(account, asked, days, place.session)
-    postponed = False
+    sides = _same_day(account, asked, days, place.session)
+    acts = [
+        (side, act)
+        for side, act in sides.items()
+        if act is SameDay.PLAN_AROUND or asked.wants is None or side in asked.wants
+    ]
     if any(act is SameDay.REFUSE for _, act in acts):
         return _blocked(account, asked, [Why.SAME_DAY_TRADE], days, acts), None
     if any(act is SameDay.NEXT_SESSION for _, act in acts):
         waits.append(Why.SAME_DAY_TRADE)
-        postponed = True
         place = _next_session(days, place.session)
         while _shared(asked, days, place, taken):
             waits += [Why.WINDOW_TAKEN] * (Why.WINDOW_TAKEN not in waits)
             place = _next_session(days, place.session)
     elif acts:
         waits.append(Why.SAME_DAY_TRADE)
-    return _placed(account, asked, days, place, now_us, waits, acts, postponed), place
+    return _placed(account, asked, days, place, now_us, waits, acts, sides), place
 
 
 def _never(account: Account, asked: Asked, days: TradingDays) -> Iterator[tuple[Why, bool]]:
@@ -318,17 +321,16 @@ def _shared(asked: Asked, days: TradingDays, place: _Place, taken: dict[bool, li
     return any(start < last and first < end for first, last in taken[asked.kind not in REBALANCES])
 
 
-def _same_day(account: Account, asked: Asked, days: TradingDays, session: int) -> list[tuple[OneSide, SameDay]]:
-    """The sides that the event may not trade in that session, and what it does about each; each once."""
+def _same_day(account: Account, asked: Asked, days: TradingDays, session: int) -> dict[OneSide, SameDay]:
+    """The sides that the event may not trade in that session, and what its kind does about each."""
     found: dict[OneSide, SameDay] = {}
     sessions = days.session_of(np.array([microseconds(trade.traded_at) for trade in account.trades], dtype=np.int64))
     for trade, traded_in in zip(account.trades, sessions.tolist(), strict=True):
         other = OneSide(trade.security_id, Side.SELL if trade.side is Side.BUY else Side.BUY)
         act = SAME_DAY[asked.kind].get(other.side)
-        wanted = asked.wants is None or other in asked.wants
-        if traded_in == session and act is not None and (act is SameDay.PLAN_AROUND or wanted):
+        if traded_in == session and act is not None:
             found[other] = act
-    return list(found.items())
+    return found
 
 
 def _placed(
@@ -339,10 +341,12 @@ def _placed(
     now_us: int,
     whys: list[Why],
     acts: list[tuple[OneSide, SameDay]],
-    postponed: bool,
+    sides: Iterable[OneSide],
 ) -> Decision:
     at, now = instant_of(place.at_us), place.at_us == now_us
-    blocked = () if postponed else tuple((s, Block(side, BlockReason.SAME_DAY_TRADE)) for (s, side), _ in acts)
+    postponed = any(act is SameDay.NEXT_SESSION for _, act in acts)
+    # those that its plan does not want as well: it is planned again when its sales bring less, and may want them then
+    blocked = () if postponed else tuple((s, Block(side, BlockReason.SAME_DAY_TRADE)) for s, side in sides)
     return Decision(
         event_id=asked.event_id,
         action=Action.TRADE_NOW if now else Action.WAIT_UNTIL,

@@ -26,7 +26,7 @@ from solver import (
     TargetSlice,
     plan,
 )
-from solver.trading.accounts import SAME_DAY, Account, Asked, OneSide, Traded
+from solver.trading.accounts import REBALANCES, SAME_DAY, Account, Asked, OneSide, Traded
 from solver.trading.decisions import Action, Decision, Why, decide, decide_together, with_blocks
 from solver.trading.sessions import (
     ALLIO_DYNAMIC_WINDOWS,
@@ -337,11 +337,30 @@ def test_a_batch_is_planned_around_the_blocks_of_all_its_events() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", REBALANCES)
+def test_what_a_rebalance_does_not_want_yet_it_may_want_once_its_sales_bring_less(kind: Kind) -> None:
+    """It would not trade back what was traded that day, so it trades now; planned again it is kept from it, too."""
+    rebalance = replace(asked(kind), wants=frozenset({OneSide("BBB", Side.SELL)}))
+    sold = replace(BOUGHT, trades=(*BOUGHT.trades, Traded("BBB", Side.SELL, eastern(20, 10))))
+    back = (
+        ("AAA", Block(Side.SELL, BlockReason.SAME_DAY_TRADE)),
+        ("BBB", Block(Side.BUY, BlockReason.SAME_DAY_TRADE)),
+    )
+    decision = decide(sold, rebalance, MARKET, NOON)
+    assert (decision.action, decision.blocks, decision.reasons) == (Action.TRADE_NOW, back, ())
+    assert decide_together(sold, (rebalance,), MARKET, NOON)[1][0].blocks == back
+    at_once = replace(rebalance, wants=frozenset({OneSide("BBB", Side.BUY)}))
+    assert decide(sold, at_once, MARKET, NOON).blocks == ()  # not that day: postponed, or refused
+
+
 def test_what_no_event_would_trade_back_by_itself_they_may_not_trade_back_together() -> None:
-    """A rebalance alone would not sell what was bought today, so it trades; with what a deposit brings it might."""
+    """A deposit never sells what was bought today; with a rebalance beside it might."""
     rebalance = replace(asked(Kind.CLIENT_REBALANCE), wants=frozenset())
-    alone, together = ((rebalance,), (rebalance, asked(Kind.DEPOSIT)))
-    for events, blocks in ((alone, ()), (together, (("AAA", Block(Side.SELL, BlockReason.SAME_DAY_TRADE)),))):
+    together = (rebalance, asked(Kind.DEPOSIT))
+    for events, blocks in (
+        ((asked(Kind.DEPOSIT),), ()),
+        (together, (("AAA", Block(Side.SELL, BlockReason.SAME_DAY_TRADE)),)),
+    ):
         decisions, batches = decide_together(BOUGHT, events, MARKET, NOON)
         assert all(decision.action is Action.TRADE_NOW for decision in decisions)
         assert [batch.blocks for batch in batches] == [blocks]

@@ -171,22 +171,26 @@ def test_all_or_nothing_is_a_range_of_one_amount() -> None:
     assert ours.certificate.tracking_error == pytest.approx(theirs.certificate.tracking_error)
 
 
+SHARES = Security("A", price_micros=100_000, quantity_step_nanos=10**9)
+
+
 @pytest.mark.parametrize(
-    ("rule", "holding", "last"),
+    ("rule", "holding", "last", "by"),
     [
-        (Security("A", min_position=20), Holding("A", 100), Holding("C", 700)),  # a part, or all: two ranges of sales
-        (Security("A", price_micros=100_000, quantity_step_nanos=10**9), Holding("A", 100, 10**10), Holding("C", 700)),
-        (Security("A", min_trade=30), Holding("A", 100), Holding("A", 700)),  # one order for two slices
+        # a part, or all: two ranges of sales
+        pytest.param(Security("A", min_position=20), Holding("A", 100), Holding("C", 700), "KERNEL", id="closing"),
+        pytest.param(SHARES, Holding("A", 100, 10**10), Holding("C", 700), "KERNEL", id="whole shares"),
+        # one order for two slices
+        pytest.param(Security("A", min_trade=30), Holding("A", 100), Holding("A", 700), "HIGHS", id="net order"),
     ],
-    ids=["closing", "whole shares", "net order"],
 )
-def test_rules_that_it_does_not_take_fall_to_highs(rule: Security, holding: Holding, last: Holding) -> None:
+def test_what_the_compiled_search_does_not_take(rule: Security, holding: Holding, last: Holding, by: str) -> None:
     slices = enumerate((holding, Holding("B", 300), last))
     account = Portfolio(Pie(tuple(Slice(f"s{i}", 1, held) for i, held in slices)), securities=(rule,))
     assert engine.solve(case_of(account, Withdrawal(350), 30), Budget()) is None
     answer = plan(account, Withdrawal(350), Rules(30), Engine.KERNEL)
     assert isinstance(answer, Plan)
-    assert answer.certificate.engine == "HIGHS"
+    assert answer.certificate.engine == by
 
 
 def test_a_cancelled_or_late_kernel_begins_nothing() -> None:
