@@ -13,12 +13,15 @@ from rich.progress import Progress
 
 from benchmarks.instances import Case
 from benchmarks.tables import Table, figure, percentile
-from solver import Engine, Plan, available, plan
+from solver import Budget, Engine, Infeasible, Plan, available, plan
+from solver.building import build_problem
 from solver.bulk import plan_columns
+from solver.cash import decide_cash
 from solver.columns import QUALITIES, Accounts, account_of, accounts_from
 from solver.errors import InvalidRequest
+from solver.situations import understand
 
-__all__ = ["GROUPS", "Group", "Loop", "bulk_tables", "growth_in_slices", "repeated", "run_loop"]
+__all__ = ["GROUPS", "Group", "Loop", "branches_of", "bulk_tables", "growth_in_slices", "repeated", "run_loop"]
 
 EVENTS = (
     "deposit 0.1%",
@@ -32,6 +35,7 @@ EVENTS = (
 SECONDS = 0.002  # an account is planned over and over for so long: the clock does not see 10 microseconds
 MOST = 400
 COMPARED = 12  # accounts that slower engines plan as well
+TARGET_BRANCHES = 1_000  # of near-equal accounts, which a search without counts needs more than 100,000 for
 OPTIMAL = QUALITIES.index("OPTIMAL")
 
 
@@ -73,7 +77,10 @@ GROUPS = (
 
 @dataclass(slots=True)
 class Loop:
-    """What one group took: microseconds an account in the loop, in ``plan()`` and by slower engines; what is proved."""
+    """What one group took: microseconds an account in the loop, in ``plan()`` and by slower engines; what is proved.
+
+    ``branches`` are those of near-equal accounts.
+    """
 
     group: Group
     loop: list[float] = field(default_factory=list)
@@ -81,6 +88,7 @@ class Loop:
     slower: dict[Engine, list[float]] = field(default_factory=dict)
     proved: list[bool] = field(default_factory=list)
     taken: list[bool] = field(default_factory=list)
+    branches: list[int] = field(default_factory=list)
 
 
 def repeated(one: Accounts, times: int) -> Accounts:
@@ -101,11 +109,23 @@ def run_loop(groups: Sequence[Group], progress: Progress) -> list[Loop]:
             if not len(planned.by_itself):
                 found.loop.append(_loop_microseconds(one))
                 found.alone.append(_plan_microseconds(one, Engine.KERNEL, 3))
+            if group.near_equal:
+                found.branches.append(branches_of(one))
             if number == 0 and count % 9 == 0 and count < 9 * COMPARED:
                 for engine in filter(available, (Engine.HIGHS, Engine.REFERENCE)):
                     found.slower.setdefault(engine, []).append(_plan_microseconds(one, engine, 1))
         measured.append(found)
     return measured
+
+
+def branches_of(one: Accounts) -> int:
+    """How many branches the kernel's search of one account makes, its root among them; the most of its cash cases."""
+    from solver.engines.kernel.engine import solve  # numba is an extra
+
+    understood = understand(*account_of(one, 0))
+    assert not isinstance(understood, Infeasible)
+    solved = [solve(case, Budget()) for case in decide_cash(build_problem(understood.situation)).cases]
+    return max(found.nodes for found in solved if found)
 
 
 def _loop_microseconds(one: Accounts) -> float:
@@ -149,9 +169,10 @@ def bulk_tables(measured: Iterable[Loop], grown: dict[int, float]) -> list[Table
     rows = [_row(one) for one in listed]
     note = (
         "Microseconds an account in the compiled loop, its problem posed and its evidence written; plan() is the same "
-        "account by itself, checked again. Target in brackets. The rest is left to the pipeline."
+        "account by itself, checked again. Target in brackets. The rest is left to the pipeline. Branches are those of "
+        "the account that needs most of them."
     )
-    columns = ("accounts", "median", "p99", "plan() median", "OPTIMAL", "in the loop", "of")
+    columns = ("accounts", "median", "p99", "plan() median", "branches, most", "OPTIMAL", "in the loop", "of")
     tables = [Table("The compiled loop", note, columns, tuple(rows))]
     first, rows = listed[0], []
     fast = statistics.median(first.loop)
@@ -171,6 +192,7 @@ def _row(one: Loop) -> tuple[str, ...]:
         figure(median) + _target(one.group.median),
         figure(p99) + _target(one.group.p99),
         figure(statistics.median(one.alone)),
+        f"{max(one.branches):,} ({TARGET_BRANCHES:,})" if one.branches else "",
         f"{sum(one.proved)}",
         f"{sum(one.taken)}",
         f"{len(one.taken)}",

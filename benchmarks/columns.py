@@ -24,9 +24,9 @@ def column_tables(progress: Progress, accounts: int, quick: bool) -> list[Table]
         run_loop(groups, progress),
         growth_in_slices(progress, (5, 10, 20) if quick else (5, 10, 20, 50, 100, 200, 500, 1_000)),
     )
-    sample = book(200 if quick else SAMPLE)
+    count = 200 if quick else SAMPLE
     on_the_wire = book(6_000)
     tables += [encodings(on_the_wire, plan_columns(on_the_wire)), rates(on_the_wire, plan_columns(on_the_wire))]
     tables += [quick_table(progress, 1 if quick else 8), unary_table()]
-    tables += [roofline_table(sample), *book_tables(progress, accounts), proof_table(progress, sample)]
+    tables += [roofline_table(book(count)), *book_tables(progress, accounts), proof_table(progress, accounts, count)]
     return tables

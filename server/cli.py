@@ -36,6 +36,7 @@ from solver import Budget, Engine, available
 __all__ = ["app", "main"]
 
 PLANNED, INFEASIBLE, BAD_REQUEST, UNREACHABLE, INTERNAL = range(5)
+UNREAD = 141  # 128 + SIGPIPE, as a shell says it of any other command
 EXIT_CODES = "Exit code: 0 planned, 1 infeasible, 2 bad request, 3 unreachable, 4 internal error."
 
 Kind = TypeVar("Kind", bound=Message)
@@ -228,8 +229,26 @@ def _leave_workers(code: object) -> None:
         os._exit(STOPPED)
 
 
+def _unread(end: SystemExit) -> bool:
+    """Whether nobody reads what is printed any more, as behind ``| head -1``; then the rest goes nowhere.
+
+    Both rich and typer make an exit with 1 of it, with the error as its context; a few lines fail no earlier than here.
+    """
+    unread = isinstance(end.__context__, BrokenPipeError)
+    try:
+        print(end="", flush=True)
+    except BrokenPipeError:
+        unread = True
+    if unread:  # else what is left in the buffer fails once more when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return unread
+
+
 def main() -> None:
-    """Entry point of the command; what nobody expected is our fault (exit 4), never "infeasible" (1)."""
+    """Entry point of the command; what nobody expected is our fault (exit 4), never "infeasible" (1).
+
+    Nor is a reader that has gone (141).
+    """
     for stream in (sys.stdout, sys.stderr):  # a console that lacks a letter of some slice's name shows ? for it
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -237,6 +256,8 @@ def main() -> None:
         app()
     except SystemExit as end:
         _leave_workers(end.code)
+        if _unread(end):
+            sys.exit(UNREAD)
         raise
     except Exception as error:
         traceback.print_exc()

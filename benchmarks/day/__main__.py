@@ -26,6 +26,7 @@ from server.tables import make_console
 from solver import PiewiseError
 
 OPENS, CLOSES = timedelta(hours=8), timedelta(hours=20)
+FIRST, LAST = date(1990, 1, 31), date(2022, 12, 31)  # calendars begin in 1990, too
 
 
 def main(
@@ -37,6 +38,7 @@ def main(
     here: Annotated[bool, typer.Option(help="The functions in this process, without gRPC.")] = False,
 ) -> None:
     """Run a broker's days and reconcile them; exit code 1 where anything does not add up."""
+    check_days(first.date(), days)
     console = make_console()
     with ExitStack() as stack:
         if books is None:
@@ -65,6 +67,13 @@ def main(
         console.print(f"{len(faults)} faults; to see them again: {again}", style="bold red")
         raise typer.Exit(1)
     console.print("Reconciled: no cent and no share made or lost, every plan certified, no rule broken.")
+
+
+def check_days(first: date, days: int) -> None:
+    """Refuse days of which there are no prices."""
+    if not FIRST <= first <= LAST - timedelta(days=days - 1):
+        told = f"asked for {days} from {first} on; give days from {FIRST} to {LAST}, of which there are prices"
+        raise typer.BadParameter(told)
 
 
 def live(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from solver.errors import Violation
 from solver.money import id_violation, money_violation
 from solver.securities import Side
-from solver.trading.clocks import instant_violation
+from solver.trading.clocks import instant_violation, member_violation
 from solver.trading.sessions import Kind
 
 __all__ = [
@@ -108,7 +108,7 @@ class Asked:
 
 
 def faults(account: Account, events: Sequence[Asked], clock: datetime) -> Iterator[Violation | None]:
-    """Every fault of an account and its events, by field: amounts, ids, instants without a zone or after ``clock``."""
+    """Every fault of an account and its events, by field: what is no amount, id, kind, side or instant by ``clock``."""
     for name in ("value", "cash", "min_order", "cash_unavailable"):
         yield money_violation(f"account.{name}", getattr(account, name))
     for name in ("rebalanced_at", "manual_orders_at", "looked_at"):
@@ -118,8 +118,10 @@ def faults(account: Account, events: Sequence[Asked], clock: datetime) -> Iterat
         yield instant_violation("account.cash_available_at", account.cash_available_at)
     for k, trade in enumerate(account.trades):
         yield id_violation(f"account.trades[{k}].security_id", trade.security_id)
+        yield member_violation(f"account.trades[{k}].side", trade.side, Side)
         yield instant_violation(f"account.trades[{k}].traded_at", trade.traded_at, clock)
     for k, asked in enumerate(events):
+        yield member_violation(f"events[{k}].kind", asked.kind, Kind)
         yield instant_violation(f"events[{k}].asked_at", asked.asked_at, clock)
         if asked.postponed_until is not None:
             yield instant_violation(f"events[{k}].postponed_until", asked.postponed_until)

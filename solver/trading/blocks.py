@@ -47,7 +47,9 @@ __all__ = [
     "allocate_fills",
     "by_amount_shares",
     "by_quantity_shares",
+    "most_for_nothing",
     "named",
+    "nothing_violation",
     "orders_of",
     "remaining",
     "share_out",
@@ -167,6 +169,28 @@ def by_amount_shares(amounts: Sequence[int], step: int, filled: int, money: int)
     """Nanoshares and minor units of purchases by amount, of ``filled`` nanoshares for ``money`` ≤ Σ ``amounts``."""
     unit = step if filled % step == 0 and step * money <= filled else 1
     return [unit * k for k in share_out(filled // unit, amounts)], share_out(money, amounts)
+
+
+def most_for_nothing(amount: int, quantity_nanos: int, step_nanos: int, by_quantity: bool, times: int = 1) -> int:
+    """The most minor units that rounding makes of no shares, where an order is shared out ``times`` over.
+
+        0 by quantity, else  times · max(1, ⌊4 u B / Q⌋)
+
+    B ``amount`` (minor units) and Q ``quantity_nanos`` of the order, u ``step_nanos``. Money goes by the shares of
+    orders by quantity. By amount none cost less than 1 + g M/F, g a step where that is worth no more than a minor unit,
+    else a nanoshare; whoever shares out in dearer steps stays below one. u B / Q is a step's price when it was ordered,
+    or down to half of it where B is less than its steps cost; and prices move: hence 4.
+    """
+    return 0 if by_quantity else times * max(1, 4 * step_nanos * amount // max(1, quantity_nanos))
+
+
+def nothing_violation(field: str, fill: Fill, order: AccountOrder) -> Violation | None:
+    """The fault of a fill of no shares for more money than rounding makes, or ``None``."""
+    sized = order.amount, order.quantity_nanos, order.step_nanos, order.by_quantity
+    most = most_for_nothing(*sized)
+    if fill.quantity_nanos != 0 or type(fill.amount) is not int or fill.amount <= most:
+        return None
+    return Violation(field, "OUT_OF_RANGE", f"is {fill.amount} for no shares; rounding makes {most} at the most")
 
 
 def orders_of(account_id: str, plan_id: str, plan: Plan) -> tuple[AccountOrder, ...]:

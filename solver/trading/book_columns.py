@@ -19,6 +19,7 @@ from solver.portfolio import MAX_SLICES
 from solver.securities import Security, quantity_violation
 from solver.steps import NANOS
 from solver.trading.block_columns import OrderColumns
+from solver.trading.blocks import most_for_nothing
 from solver.trading.quotients import END, Bools, Ints, Whole, step_counts, sums_by, worths
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "size_columns",
 ]
 
+SHARED_OUT = 100  # times that an order may be shared out: what came of it is one sum here, and each may be rounded
 BOOLS = ("sells", "cancelled")
 MONEY = ("cash", "received", "due")
 
@@ -163,7 +165,8 @@ def apply_columns(
     ------
     InvalidRequest
         naming the first entry at fault of each column: lengths that differ, numbers out of range, an order of a pie,
-        an order that got more than it asks for, rows that sell more than they hold, accounts too large to be one.
+        an order that got more than it asks for, or no shares for more than rounding makes, rows that sell more than
+        they hold, accounts too large to be one.
     """
     rows, accounts = check_held(held), len(held.start) - 1
     _refuse([f for n in MONEY for f in _entry_faults(f"money.{n}", getattr(money, n), accounts, 0, MAX_MONEY + 1)])
@@ -243,12 +246,26 @@ def check_working(held: HeldColumns, working: WorkingColumns) -> None:
     faults += _named("working.filled_nanos", nanos, "OVER_FILL", "is more than the order's quantity_nanos")
     amount = np.flatnonzero(~by_quantity & (working.filled_amount > working.amount))
     faults += _named("working.filled_amount", amount, "OVER_FILL", "is more than the order's amount")
+    faults += _nothing_faults(held, working, by_quantity)
     sales = np.flatnonzero(working.sells)
     asked = np.where(working.cancelled, working.filled_nanos, working.quantity_nanos)[sales]
     total = sums_by(working.row[sales], asked, len(held.security))
     over = sales if total is None else sales[(total > held.held_nanos)[working.row[sales]]]
     told = "with the other sales of its row is more than the row holds"
     _refuse(faults + _named("working.quantity_nanos", over, "MORE_THAN_HELD", told))
+
+
+def _nothing_faults(held: HeldColumns, working: WorkingColumns, by_quantity: Bools) -> list[Violation]:
+    """Orders that got no shares for more money than rounding makes."""
+    least = np.where(by_quantity, 0, SHARED_OUT)
+    for at in np.flatnonzero((working.filled_nanos == 0) & (working.filled_amount > least)).tolist():
+        step = int(held.step_nanos[held.security[working.row[at]]])
+        sized = int(working.amount[at]), int(working.quantity_nanos[at]), step, bool(by_quantity[at])
+        most = most_for_nothing(*sized, SHARED_OUT)
+        if working.filled_amount[at] > most:
+            told = f"is {int(working.filled_amount[at])} for no shares; rounding makes {most} at the most"
+            return [Violation(f"working.filled_amount[{at}]", "OUT_OF_RANGE", told)]
+    return []
 
 
 def _trade_faults(held: HeldColumns, value: Ints, trade: Ints, row: Ints, currency_code: str) -> list[Violation]:

@@ -15,7 +15,7 @@ from solver.events import Deposit, Event, Rebalance, TargetChange, Withdrawal
 from solver.money import MAX_MONEY, money_violation
 from solver.portfolio import Holding, Pie
 from solver.securities import MICROS, Side
-from solver.trading.blocks import named
+from solver.trading.blocks import named, nothing_violation
 from solver.trading.books import Books, Working, holdings
 
 __all__ = ["check_books", "check_events"]
@@ -162,6 +162,9 @@ def _fill_violations(books: Books, place: dict[str, int]) -> Iterator[Violation]
         if not (0 <= fill.quantity_nanos <= MAX_NANOS and 0 <= fill.amount <= MAX_MONEY):
             told = f"is of {fill.quantity_nanos} nanoshares for {fill.amount} minor units; neither is such a number"
             yield Violation(at, "OUT_OF_RANGE", told)
+        fault = nothing_violation(f"{at}.amount", fill, order) if order else None
+        if fault:
+            yield fault
         if not fill.fill_id or (fill.fill_id, fill.order_id) in seen:
             told = f"is {fill.fill_id!r}; every fill of an order has an id of its own"
             yield Violation(f"{at}.fill_id", "DUPLICATE_FILL", told)

@@ -6,6 +6,7 @@ In columns an instant is an integer: microseconds since 1970-01-01 UTC, names en
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ __all__ = [
     "instant_of",
     "instant_violation",
     "local_days",
+    "member_violation",
     "microseconds",
     "number_violation",
     "time_violation",
@@ -85,6 +87,14 @@ def number_violation(field: str, number: object, least: int, most: int) -> Viola
     if type(number) is int and least <= number <= most:
         return None
     return Violation(field, "OUT_OF_RANGE", f"is {number!r}; it must be an integer between {least} and {most}")
+
+
+def member_violation(field: str, given: object, of: type[Enum]) -> Violation | None:
+    """The fault of what is no member of an enumeration, its name as text for example; or ``None``."""
+    if isinstance(given, of):
+        return None
+    told = f"is {given!r}; give a member of {of.__name__}: {', '.join(one.name for one in of)}"
+    return Violation(field, f"UNKNOWN_{of.__name__.upper()}", told)
 
 
 def check(faults: list[Violation | None]) -> None:

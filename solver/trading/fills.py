@@ -27,7 +27,7 @@ from solver.portfolio import Holding, Pie, Portfolio
 from solver.rules import Budget, Engine, Rules
 from solver.securities import MICROS, Block, BlockReason, Security, Side
 from solver.steps import Steps
-from solver.trading.blocks import AccountOrder, Fill, named, orders_of, share_out
+from solver.trading.blocks import AccountOrder, Fill, named, nothing_violation, orders_of, share_out
 from solver.trading.books import Books, Working, holdings, rebuilt
 
 __all__ = ["Replanned", "apply_fills", "at_prices", "cancel_rests", "replan_buys"]
@@ -81,8 +81,8 @@ def apply_fills(books: Books, fills: Iterable[Fill], prices: Mapping[str, int] |
     ------
     InvalidRequest
         naming each fill of another account, of no order or of a cancelled one, of another security or side, that is no
-        quantity or amount, whose id belongs to another fill, and each order that gets more than it asks for. The books
-        are as they were.
+        quantity or amount, of no shares for more than rounding makes, whose id belongs to another fill, and each order
+        that gets more than it asks for. The books are as they were.
     """
     listed = list(fills)
     faults = list(_fill_violations(books, listed))
@@ -137,6 +137,9 @@ def _fill_violations(books: Books, fills: Sequence[Fill]) -> Iterator[Violation]
         if fill.side is not one.order.side:
             told = f"is {fill.side.value}; the order is one to {one.order.side.value}"
             yield Violation(f"{at}.side", "WRONG_SIDE", told)
+        fault = nothing_violation(f"{at}.amount", fill, one.order)
+        if fault:
+            yield fault
         if one.cancelled and fill not in books.fills:
             told = f"{fill.order_id!r} was cancelled; cancel an order once the market says that no more of it comes"
             yield Violation(f"{at}.order_id", "ORDER_CANCELLED", told)

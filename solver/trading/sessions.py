@@ -20,7 +20,16 @@ import numpy as np
 
 from solver.errors import EngineUnavailable, InvalidRequest, Violation
 from solver.money import id_violation
-from solver.trading.clocks import FIRST_DAY, LAST_DAY, Ints, check, instant_of, microseconds, time_violation
+from solver.trading.clocks import (
+    FIRST_DAY,
+    LAST_DAY,
+    Ints,
+    check,
+    instant_of,
+    member_violation,
+    microseconds,
+    time_violation,
+)
 
 __all__ = [
     "ALLIO_DYNAMIC_WINDOWS",
@@ -77,7 +86,8 @@ class Timetable:
     Raises
     ------
     InvalidRequest
-        for windows without an id, with an id twice, with times in zones of their own, or that close before they open.
+        for what is no tuple of windows, and for windows without an id, with an id twice, of kinds or with a flag that
+        are none, with times in zones of their own, or that close before they open.
     """
 
     windows: tuple[Window, ...]
@@ -86,6 +96,9 @@ class Timetable:
     rebalances_alone: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.windows, tuple):
+            told = f"is {self.windows!r}; give a tuple of windows"
+            raise InvalidRequest((Violation("timetable.windows", "NOT_A_TUPLE", told),))
         if not self.windows:
             raise InvalidRequest((Violation("timetable.windows", "EMPTY", "is empty; give one window at least"),))
         check(list(_timetable_faults(self)))
@@ -100,11 +113,15 @@ def _timetable_faults(timetable: Timetable) -> Iterator[Violation | None]:
     seen: set[str] = {POSTPONED}
     for k, window in enumerate(timetable.windows):
         at = f"timetable.windows[{k}]"
+        if not isinstance(window, Window):
+            yield Violation(at, "NOT_A_WINDOW", f"is {window!r}; give a Window")
+            continue
         yield id_violation(f"{at}.window_id", window.window_id)
         if window.window_id in seen:
             told = f"is {window.window_id!r}, which is taken; every window needs an id of its own"
             yield Violation(f"{at}.window_id", "DUPLICATE_WINDOW", told)
         seen.add(window.window_id)
+        yield from _entitled_faults(at, window)
         times = [(n, t) for n, t in (("opens_at", window.opens_at), ("closes_at", window.closes_at)) if t is not None]
         faults = [time_violation(f"{at}.{name}", moment) for name, moment in times]
         yield from faults
@@ -113,6 +130,16 @@ def _timetable_faults(timetable: Timetable) -> Iterator[Violation | None]:
             yield Violation(f"{at}.closes_at", "NEVER_OPENS", told)
     if timetable.postponed_at is not None:
         yield time_violation("timetable.postponed_at", timetable.postponed_at)
+
+
+def _entitled_faults(at: str, window: Window) -> Iterator[Violation | None]:
+    """What is wrong with whom and what a window is for."""
+    if not isinstance(window.takes, tuple):
+        yield Violation(f"{at}.takes", "NOT_A_TUPLE", f"is {window.takes!r}; give a tuple of kinds, empty for all")
+    else:
+        yield from (member_violation(f"{at}.takes[{i}]", kind, Kind) for i, kind in enumerate(window.takes))
+    if not isinstance(window.needs, str):
+        yield Violation(f"{at}.needs", "NOT_A_FLAG", f"is {window.needs!r}; give a flag as text, empty for everybody")
 
 
 # The ends of the windows are not published; what was asked for after 9:30 waits.

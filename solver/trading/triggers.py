@@ -23,6 +23,7 @@ from solver.trading.clocks import (
     MAX_DAYS,
     check,
     instant_violation,
+    member_violation,
     microseconds,
     number_violation,
     time_violation,
@@ -86,8 +87,12 @@ class Drift:
     measure: Measure = Measure.POINTS
 
     def __post_init__(self) -> None:
-        faults = [number_violation("drift.threshold_micros", self.threshold_micros, 0, 1_000 * MICROS)]
-        if self.scope is Scope.PORTFOLIO and self.measure is not Measure.POINTS:
+        faults = [
+            member_violation("drift.scope", self.scope, Scope),
+            number_violation("drift.threshold_micros", self.threshold_micros, 0, 1_000 * MICROS),
+            member_violation("drift.measure", self.measure, Measure),
+        ]
+        if self.scope is Scope.PORTFOLIO and self.measure is Measure.RELATIVE:
             told = "is RELATIVE; a sum over all slices has no target of its own, so it is measured in POINTS"
             faults.append(Violation("drift.measure", "NO_TARGET", told))
         check(faults)

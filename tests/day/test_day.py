@@ -10,14 +10,17 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
-from benchmarks.day.__main__ import live
+from benchmarks.day.__main__ import FIRST, LAST, check_days, live, main
 from benchmarks.day.audit import audit
 from benchmarks.day.desk import Desk, Here
 from benchmarks.day.store import Store
 from benchmarks.day.wire import There
 from server.client import server_process
+from server.examples import month_end_prices
 
 DAY = date(2022, 6, 1)
 ACCOUNTS, SEED = 12, 7
@@ -112,6 +115,26 @@ def test_books_of_another_run_are_refused(kept: tuple[Path, list[str]]) -> None:
             live(Console(quiet=True), store, Here(), seed, accounts, first, 1)
     assert told(store) == kept[1]
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "days"), [("1850-01-01", "1"), ("1990-01-30", "1"), ("2022-12-31", "2"), ("9999-12-01", "400")]
+)
+def test_days_without_prices_are_refused_at_once(first: str, days: str) -> None:
+    app = typer.Typer()
+    app.command()(main)
+    refused = CliRunner().invoke(app, ["--first", first, "--days", days])
+    assert refused.exit_code == 2
+    said = " ".join(refused.output.replace("│", " ").split())
+    assert f"asked for {days} from {first} on" in said
+    assert f"give days from {FIRST} to {LAST}" in said
+
+
+def test_there_are_prices_from_the_first_day_to_the_last() -> None:
+    dates = list(month_end_prices())
+    assert (dates[0], dates[-1]) == (FIRST.isoformat(), LAST.isoformat())
+    check_days(FIRST, 1)
+    check_days(LAST, 1)
 
 
 @pytest.mark.parametrize("what", SPOILS)

@@ -26,6 +26,7 @@ from solver.trading.blocks import (
     BlockOrder,
     aggregate_orders,
     allocate_fills,
+    nothing_violation,
     remaining,
     share_out,
 )
@@ -104,6 +105,7 @@ def test_nothing_is_made_or_lost_and_nobody_is_over(window: Drawn) -> None:
             order = ordered[share.account_id]
             assert (share.order_id, share.security_id, share.side) == (order.order_id, order.security_id, order.side)
             assert share.quantity_nanos >= 0 <= share.amount
+            assert nothing_violation("amount", share, order) is None
             fair = Fraction(share.quantity_nanos * money, filled)
             if block.by_quantity:
                 assert share.quantity_nanos <= order.quantity_nanos

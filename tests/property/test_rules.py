@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
-from solver import Engine, Events, Infeasible, Plan, Portfolio, Quality, Rules, available, plan
+from solver import Engine, Events, Infeasible, Plan, Portfolio, Quality, Rules, Security, available, plan
 from solver.building import build_problem
 from solver.cash import decide_cash
 from solver.costs import without_each_rule
@@ -25,7 +25,8 @@ from tests.reference.brute_force import brute_force
 Ruled = tuple[Portfolio, Events, Rules]
 HEALTHY = list(HealthCheck)
 SINGLE = ("min_trade", "max_value", "max_share_micros", "min_position", "blocks[BUY]", "blocks[SELL]")
-ACCOUNTS = ("rules.min_trade", "rules.cash_floor", "rules.deposit_threshold")
+KEEPS_CASH = ("rules.cash_floor", "rules.deposit_threshold")
+ACCOUNTS = ("rules.min_trade", *KEEPS_CASH)
 CLAIMED = 1e-6  # relative: what a solver's tolerance may add to its claim
 ASKED = pytest.mark.skipif(not available(Engine.REFERENCE), reason="the extra 'reference' is not installed")
 COMPILED = pytest.mark.skipif(not available(Engine.KERNEL), reason="the extra 'kernel' is not installed")
@@ -108,17 +109,22 @@ def test_rules_in_any_combination(accounts: Accounts, engine: Engine, examples: 
 
 
 def freer_accounts(ruled: Ruled) -> Iterator[tuple[str, Ruled]]:
-    """The account without one of its rules, each by its name, and without all that is said of one security."""
+    """The account without one of its rules, each by its name, and without all that is ruled of one security."""
     portfolio, events, rules = ruled
     for name, (freed, fewer) in without_each_rule(portfolio, rules):
         yield name if name in ACCOUNTS else f"securities.{name.rsplit('.', 1)[-1]}", (freed, events, fewer)
-    for i in range(len(portfolio.securities)):
-        securities = portfolio.securities[:i] + portfolio.securities[i + 1 :]
+    for i, one in enumerate(portfolio.securities):
+        priced = Security(one.security_id, price_micros=one.price_micros, quantity_step_nanos=one.quantity_step_nanos)
+        kept = (priced,) if one.price_micros else ()
+        securities = (*portfolio.securities[:i], *kept, *portfolio.securities[i + 1 :])
         yield "a security", (replace(portfolio, securities=securities), events, rules)
 
 
 def test_a_rule_less_never_worsens() -> None:
-    """Without one rule the plan is no worse on (cash, retired, J), where the event's money is the same."""
+    """Without one rule the plan is no worse on (cash, retired, J), where the event's money is the same.
+
+    Without a floor or a threshold it is not; then no more cash stays, but for what ranks equal.
+    """
     seen: Counter[str] = Counter()
 
     @settings(max_examples=150, deadline=None, suppress_health_check=HEALTHY)
@@ -131,6 +137,12 @@ def test_a_rule_less_never_worsens() -> None:
             other, better = posed(freer), plan(*freer)
             assert isinstance(better, Plan)
             assert other is not None
+            if must_come_down(other):
+                continue
+            proved = answer.certificate.quality is better.certificate.quality is Quality.OPTIMAL
+            if name in KEEPS_CASH and proved:
+                assert better.cash.after <= answer.cash.after + ranks_equal(other)
+                seen[f"less cash without {name}"] += better.cash.after < answer.cash.after
             if other.received.tolist() == problem.received.tolist():  # not where other money is to be raised or placed
                 no_worse(answer, better, ruled[2].min_trade if other.situation.mode is not Mode.BUYING else 0)
                 seen[name] += 1
@@ -139,6 +151,7 @@ def test_a_rule_less_never_worsens() -> None:
     print(f"\n{dict(seen)}")
     assert all(seen[f"securities.{name}"] >= 10 for name in SINGLE)
     assert seen["rules.min_trade"] >= 10
+    assert seen["less cash without rules.cash_floor"] >= 2
 
 
 def no_worse(answer: Plan, better: Plan, window: int) -> None:
@@ -149,3 +162,69 @@ def no_worse(answer: Plan, better: Plan, window: int) -> None:
         assert has.retired_excess <= had.retired_excess
         if has.retired_excess == had.retired_excess:
             assert has.tracking_error <= had.tracking_error + has.rounding_slack + 1e-9 * max(1, had.tracking_error)
+
+
+@pytest.mark.parametrize(("accounts", "stepped"), [(several_ruled, False), (several_stepped, True)])
+def test_a_rule_less_never_worsens_several_events(accounts: Accounts, stepped: bool) -> None:
+    """The same where events come together, and in steps."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=100, deadline=None, suppress_health_check=HEALTHY)
+    @given(accounts())
+    def every_account(ruled: Ruled) -> None:
+        problem, answer = posed(ruled), plan(*ruled)
+        if problem is None or not isinstance(answer, Plan) or answer.certificate.quality is not Quality.OPTIMAL:
+            return
+        for name, freer in freer_accounts(ruled):
+            other, better = posed(freer), plan(*freer)
+            assert isinstance(better, Plan)
+            assert other is not None
+            if must_come_down(other):
+                continue
+            if better.certificate.quality is not Quality.OPTIMAL:
+                continue
+            window = ranks_equal(other)
+            if name in KEEPS_CASH:
+                assert better.cash.after <= answer.cash.after + window
+                seen[name] += better.cash.after < answer.cash.after
+            if same_money(problem, other):
+                alone = not problem.situation.rebalanced  # else a pie may keep what another one does not
+                if alone or not answer.certificate.cash_left:
+                    no_worse(answer, better, window)
+                    seen["better"] += better.certificate.tracking_error < answer.certificate.tracking_error - 1e-6
+                seen[name] += name not in KEEPS_CASH
+                seen["in steps"] += bool(problem.steps)
+
+    every_account()
+    print(f"\n{accounts.__name__}: {dict(seen)}")
+    assert all(seen[f"securities.{name}"] >= 5 for name in SINGLE)
+    assert all(seen[name] >= 5 for name in ("rules.min_trade", "rules.cash_floor", "better"))
+    assert (seen["in steps"] >= 5) is stepped
+
+
+def must_come_down(problem: Problem) -> bool:
+    """Whether a rebalance has to sell what is held above a largest position.
+
+    A block or a minimum may be what keeps it from that, so that it has to do more without it.
+    """
+    held = Counter[str]()
+    for name, value in zip(problem.tree.security_ids, problem.tree.value, strict=True):
+        held[name] += value
+    limits = {row: problem.situation.limit(row) for row in problem.leaves.tolist()}
+    above = any(one.most is not None and held[problem.tree.security_ids[row]] > one.most for row, one in limits.items())
+    return above and (problem.situation.mode is Mode.REBALANCING or bool(problem.situation.rebalanced))
+
+
+def same_money(problem: Problem, other: Problem) -> bool:
+    """Whether both place or raise the same, pie by pie and from the same ideal, so that their J can be compared."""
+    first, second = problem.situation, other.situation
+    alike = (first.mode, first.reach, first.rebalanced) == (second.mode, second.reach, second.rebalanced)
+    same = (problem.received.tolist(), problem.ideal.tolist()) == (other.received.tolist(), other.ideal.tolist())
+    return alike and same
+
+
+def ranks_equal(problem: Problem) -> int:
+    """More than any cash that ranks equal to none: no smallest order anywhere is larger, in any pie that rebalances."""
+    limits = [problem.situation.limit(leaf) for leaf in problem.leaves.tolist()]
+    orders = [one.min_trade + one.least + (one.steps.most if one.steps else 0) for one in limits]
+    return max([problem.min_trade, *orders]) * (1 + len(problem.situation.rebalanced))

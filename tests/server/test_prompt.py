@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+from google.protobuf.json_format import MessageToJson
 
 from server.client import server_process
-from server.examples import EXAMPLES
+from server.examples import EXAMPLES, example
 
 
 def piewise(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -58,6 +60,27 @@ def test_infeasible_unreachable_and_missing() -> None:
     assert "20.00" in done.stdout
     assert piewise("plan", "-", "--address", "127.0.0.1:1", "--timeout", "2", text=request).returncode == 3
     assert piewise("plan", "no/such/file.json").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "-"],  # rich notices
+        ["example", "whole-shares"],  # more than a buffer holds: typer does
+        ["example"],  # a few lines, which are flushed at the end
+    ],
+)
+def test_a_reader_that_has_gone_is_not_infeasible(arguments: list[str]) -> None:
+    request = MessageToJson(example("minimum"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "server.cli", *arguments]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with os.fdopen(writing, "wb") as unread:
+        done = subprocess.run(
+            command, input=request, stdout=unread, stderr=subprocess.PIPE, env=env, text=True, timeout=120, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_demo_compares_with_what_is_stated() -> None:

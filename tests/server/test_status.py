@@ -13,6 +13,7 @@ from server import answers, service
 from server.client import CHANNEL_OPTIONS, Client
 from server.examples import example
 from server.generated.piewise.v1 import allocation_pb2 as pb
+from server.main import READ_BYTES
 from server.status import CODES, BatchOver, FingerprintMismatch, Overloaded, status_of
 from solver import EngineUnavailable, InternalError, InvalidRequest, Unsupported, Violation
 from tests.server.serving import METHOD, details_of, served
@@ -117,6 +118,15 @@ def test_a_request_too_large_says_what_is_allowed(client: Client) -> None:
     info, _, _ = details_of(caught)
     assert (caught.code(), info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_TOO_LARGE")
     assert str(client.info().max_request_bytes) in caught.details()
+
+
+def test_a_request_that_grpc_does_not_read_has_no_details(client: Client) -> None:
+    """The limit of the transport, above which nothing of ours is asked."""
+    request = example("minimum")
+    request.portfolio.version = "x" * READ_BYTES
+    caught = refusal(client, request)
+    assert caught.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "grpc-status-details-bin" not in dict(caught.trailing_metadata() or ())
 
 
 @pytest.mark.parametrize("field", ["request_id", "portfolio.portfolio_id", "portfolio.version", "events[0].event_id"])

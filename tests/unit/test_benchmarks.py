@@ -7,16 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from benchmarks import engines, judging, run, savers, years
+from benchmarks import books, bulk, engines, judging, run, savers, years
 from benchmarks.engines import CONTENDERS, OURS, Answer, Contender, Trial, attempt, pose, runs_here
 from benchmarks.instances import Case, suite
 from benchmarks.peers import placed
 from benchmarks.plots import PICTURES
 from benchmarks.savers import SETTINGS, STRATEGIES, Setting
+from server.book import BLOCK, book
+from server.columns_arrow import accounts_of
 from server.requests import plan_request
-from solver import BASELINES, Deposit, Engine, Holding, Pie, Portfolio, Quality, Slice, Withdrawal
+from solver import BASELINES, Deposit, Engine, Holding, Pie, Portfolio, Quality, Slice, Withdrawal, available
+from solver.columns import Accounts, part
 
 CASE = Case((5,), False, True, "deposit 5%", "binding")
 ROWS = {one.name: one for one in CONTENDERS}
@@ -52,6 +56,35 @@ def test_the_trading_day_keeps_its_own_section(tmp_path: Path) -> None:
     assert "of yesterday" not in written
     for title in ("in columns", "Orders as blocks", "over the wire"):
         assert title in written.partition("# The trading day")[2]
+
+
+def test_a_sample_is_of_the_whole_book() -> None:
+    """In its order and from every block of it, each account once, and the same each time."""
+    accounts, count = BLOCK + 6_000, 40
+    whole, _ = accounts_of(pa.Table.from_batches(book(accounts, 1)).combine_chunks().to_batches()[0])
+    drawn = books.sampled(accounts, count)
+    place = {part(whole, i, i + 1).value.tobytes(): i for i in range(accounts)}
+    found = [place[part(drawn, i, i + 1).value.tobytes()] for i in range(count)]
+    assert found == sorted(set(found))
+    assert accounts // 10 < np.median(found) < found[-1]
+    assert found[-1] >= BLOCK
+    for mine, i in enumerate(found):
+        for name in Accounts._fields:
+            given, kept = (getattr(part(of, at, at + 1), name) for of, at in ((drawn, mine), (whole, i)))
+            assert np.array_equal(given, kept), name
+    again = books.sampled(accounts, count)
+    assert all(np.array_equal(*pair) for pair in zip(drawn, again, strict=True))
+
+
+@pytest.mark.skipif(not available(Engine.KERNEL), reason="the extra 'kernel' is not installed")
+def test_branches_are_told_of_near_equal_accounts() -> None:
+    listed = [bulk.Loop(group, [1.0], [2.0], {}, [True], [True]) for group in (bulk.GROUPS[0], bulk.GROUPS[5])]
+    one = next(bulk.GROUPS[5].accounts())
+    listed[1].branches += [bulk.branches_of(one), 1_007]
+    assert 1 <= listed[1].branches[0] <= bulk.TARGET_BRANCHES
+    table = bulk.bulk_tables(listed, {5: 1.0, 10: 2.0})[0]
+    at = table.columns.index("branches, most")
+    assert [row[at] for row in table.rows] == ["", "1,007 (1,000)"]
 
 
 def test_instances_are_frozen() -> None:
@@ -200,8 +233,8 @@ def test_holdings_move_with_prices_in_whole_cents() -> None:
 
 def test_distance_is_what_lies_elsewhere() -> None:
     nested = Pie((Slice("b", 1, Holding("B", 200)), Slice("c", 3, Holding("C", 200))))
-    book = Portfolio(Pie((Slice("a", 60, Holding("A", 500)), Slice("p", 40, nested))), cash=100)
-    assert savers.measured(book) == (1_000, 100, pytest.approx(0.2))  # A and C lack 100 each
+    account = Portfolio(Pie((Slice("a", 60, Holding("A", 500)), Slice("p", 40, nested))), cash=100)
+    assert savers.measured(account) == (1_000, 100, pytest.approx(0.2))  # A and C lack 100 each
 
 
 def test_a_month_says_which_baselines_are_as_good() -> None:

@@ -220,6 +220,12 @@ REFUSED = [
     (apply_with(working=spoiled(working(), "filled_nanos", 0, -1)), "working.filled_nanos[0]", "OUT_OF_RANGE"),
     (apply_with(working=spoiled(working(), "filled_amount", 0, 50_01)), "working.filled_amount[0]", "OVER_FILL"),
     (apply_with(working=spoiled(working(), "filled_amount", 0, -1)), "working.filled_amount[0]", "OUT_OF_RANGE"),
+    (apply_with(working=working(filled_nanos=ints([0, 0, 0]), filled_amount=ints([1_01, 0, 0]))),
+     "working.filled_amount[0]", "OUT_OF_RANGE"),
+    (apply_with(working=spoiled(working(filled_amount=ints([0, 1, 0])), "filled_nanos", 1, 0)),
+     "working.filled_amount[1]", "OUT_OF_RANGE"),
+    (apply_with(working=spoiled(working(filled_amount=ints([0, 0, 1])), "filled_nanos", 2, 0)),
+     "working.filled_amount[2]", "OUT_OF_RANGE"),
     (apply_with(working=working(cancelled=ints([0, 0, 0]))), "working.cancelled", "NOT_A_COLUMN"),
     (apply_with(working=working(sells=np.array([True]))), "working.sells", "LENGTHS_DIFFER"),
     (apply_with(working=spoiled(working(), "row", 2, 5)), "working.quantity_nanos[2]", "MORE_THAN_HELD"),
@@ -231,10 +237,16 @@ def test_what_is_wrong_is_named(call: Callable[[], object], field: str, reason: 
     assert (field, reason) in reasons(call)
 
 
+def test_a_cent_a_time_for_no_shares_is_rounding() -> None:
+    """The sums of a purchase by amount that was shared out a hundred times over."""
+    found = apply_columns(held(), money(), working(filled_nanos=ints([0, 0, 0]), filled_amount=ints([1_00, 0, 0])))
+    assert (found.bought[0], found.held_nanos[1]) == (1_00, 6 * SHARE)
+
+
 def test_sales_of_one_row_are_added() -> None:
     """A sale that was cancelled counts with what was filled of it."""
     twice = working(row=ints([4, 1, 4]), sells=np.array([True, False, True]), quantity_nanos=ints([2 * SHARE] * 3))
-    twice = replace(twice, filled_nanos=ints([SHARE // 2, 0, 2 * SHARE]))
+    twice = replace(twice, filled_nanos=ints([SHARE // 2, 0, 2 * SHARE]), filled_amount=ints([10_00, 0, 41_00]))
     assert ("working.quantity_nanos[0]", "MORE_THAN_HELD") in reasons(apply_with(working=twice))
     rest_gone = replace(twice, cancelled=np.array([True, False, False]))
     assert apply_columns(held(), money(), rest_gone).held_nanos[4] == 0

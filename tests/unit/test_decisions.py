@@ -384,6 +384,9 @@ def test_bad_input_is_named() -> None:
     assert violations(replace(RICH, looked_at=NOON + timedelta(seconds=1)), request, MARKET, NOON) == [
         ("account.looked_at", "CLOCK_RUNS_BACKWARDS")
     ]
+    assert violations(RICH, asked("DEPOSIT"), MARKET, NOON) == [("events[0].kind", "UNKNOWN_KIND")]  # type: ignore[arg-type]
+    told = replace(RICH, trades=(Traded("AAA", "BUY", NOON),))  # type: ignore[arg-type]
+    assert violations(told, request, MARKET, NOON) == [("account.trades[0].side", "UNKNOWN_SIDE")]
     future = Traded("", Side.BUY, NOON + timedelta(microseconds=1))
     wrong = replace(RICH, value=-1, trades=(future,), cash_available_at=naive)
     bad = asked(Kind.DEPOSIT, NOON + timedelta(days=1), postponed_until=naive)

@@ -21,8 +21,9 @@ from solver import (
     Withdrawal,
     plan,
 )
-from solver.trading.blocks import Fill
+from solver.trading.blocks import Fill, by_amount_shares, most_for_nothing
 from solver.trading.books import holdings, open_books
+from solver.trading.checks import check_books
 from solver.trading.fills import apply_fills, at_prices, cancel_rests
 from tests.unit.filling import SHARE, account, filled, leaf, nested, opened, reasons, two, values
 
@@ -128,6 +129,9 @@ REFUSED = [
     (replace(FILL, quantity_nanos=-1), ("fills[0].quantity_nanos", "OUT_OF_RANGE")),
     (replace(FILL, amount=1.0), ("fills[0].amount", "OUT_OF_RANGE")),
     (replace(FILL, quantity_nanos=SHARE + 1), ("fills[0].quantity_nanos", "OVER_FILL")),
+    (replace(FILL, quantity_nanos=0, amount=1), ("fills[0].amount", "OUT_OF_RANGE")),
+    (Fill("g", "me", "one/2", "B", Side.BUY, 0, 10_00), ("fills[0].amount", "OUT_OF_RANGE")),
+    (Fill("g", "me", "one/2", "B", Side.BUY, 0, 2), ("fills[0].amount", "OUT_OF_RANGE")),
     (Fill("g", "me", "one/2", "B", Side.BUY, 1, 10_01), ("fills[0].amount", "OVER_FILL")),
 ]
 
@@ -138,6 +142,28 @@ def test_fills_that_fit_no_order_are_refused(fill: Fill, expected: tuple[str, st
     before = books.portfolio
     assert reasons(lambda: apply_fills(books, [fill])) == [expected]
     assert (books.portfolio, books.fills) == (before, ())
+
+
+def test_a_cent_for_no_shares_is_rounding() -> None:
+    """Of four steps for three cents the smallest of three orders gets no step, and pays its cent all the same."""
+    assert by_amount_shares([1, 3, 3], 10_000, 40_000, 3) == ([0, 20_000, 20_000], [1, 1, 1])
+    books, _ = opened(two(), Rebalance())
+    cent = Fill("g", "me", "one/2", "B", Side.BUY, 0, 1)
+    paid = apply_fills(books, [cent])
+    assert (paid.cash.bought, paid.portfolio.root) == (1, books.portfolio.root)
+    check_books(paid)
+    wrong = replace(
+        paid, fills=(replace(cent, amount=10_00),), working=(paid.working[0], replace(paid.working[1], amount=10_00))
+    )
+    assert reasons(lambda: check_books(wrong)) == [("books.fills[0].amount", "OUT_OF_RANGE")]
+
+
+def test_what_no_shares_may_cost() -> None:
+    """An order of 50.00; in steps of 5.00 whoever shares out by steps may leave it without one."""
+    assert most_for_nothing(50_00, 5 * SHARE, 10_000, by_quantity=False) == 1
+    assert most_for_nothing(50_00, 5 * SHARE, SHARE // 2, by_quantity=False) == 20_00
+    assert most_for_nothing(50_00, 5 * SHARE, SHARE // 2, by_quantity=True) == 0
+    assert most_for_nothing(50_00, 5 * SHARE, 10_000, by_quantity=False, times=100) == 100
 
 
 def test_fills_count_once_in_any_order() -> None:

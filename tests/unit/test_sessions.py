@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, date, datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -158,6 +159,20 @@ def test_bad_timetables_are_refused_by_field() -> None:
     assert refused(Window("w", time(18), time(19))) == [("timetable.windows[0].opens_at", "NEVER_OPENS")]
     assert refused(Window("w", time(10, tzinfo=UTC))) == [("timetable.windows[0].opens_at", "UNEXPECTED_TIME_ZONE")]
     assert refused(all_day, postponed_at=time(17)) == [("timetable.postponed_at", "NEVER_OPENS")]
+    for windows in (5, [all_day], "w", None):
+        with pytest.raises(InvalidRequest, match="a tuple of windows") as caught:
+            Timetable(windows)  # type: ignore[arg-type]
+        assert [(v.field, v.reason) for v in caught.value.violations] == [("timetable.windows", "NOT_A_TUPLE")]
+    wrong: Any = Window("w", takes=(Kind.DEPOSIT, "X"), needs=5)  # type: ignore[arg-type]
+    assert refused(wrong) == [
+        ("timetable.windows[0].takes[1]", "UNKNOWN_KIND"),
+        ("timetable.windows[0].needs", "NOT_A_FLAG"),
+    ]
+    for takes in (5, "DEPOSIT", [Kind.DEPOSIT], Kind.DEPOSIT):
+        wrong = Window("w", takes=takes)  # type: ignore[arg-type]
+        assert refused(wrong) == [("timetable.windows[0].takes", "NOT_A_TUPLE")]
+    wrong = "w"
+    assert refused(all_day, wrong) == [("timetable.windows[1]", "NOT_A_WINDOW")]
     assert refused(all_day, postponed_at="9") == [("timetable.postponed_at", "NOT_A_TIME")]
 
 

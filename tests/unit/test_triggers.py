@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -259,6 +260,9 @@ def test_bad_input_is_named() -> None:
     ]
     assert violations(lambda: Drift(Scope.SLICES, -1)) == [("drift.threshold_micros", "OUT_OF_RANGE")]
     assert violations(lambda: Drift(Scope.PORTFOLIO, 1, Measure.RELATIVE)) == [("drift.measure", "NO_TARGET")]
+    assert violations(lambda: Drift("SLICES", 1)) == [("drift.scope", "UNKNOWN_SCOPE")]  # type: ignore[arg-type]
+    wrong: Any = "POINTS"
+    assert violations(lambda: Drift(Scope.PORTFOLIO, 1, wrong)) == [("drift.measure", "UNKNOWN_MEASURE")]
     assert violations(lambda: EveryDays(0)) == [("every.days", "OUT_OF_RANGE")]
     assert violations(lambda: Daily(time(14, 30, tzinfo=UTC))) == [("daily.at", "UNEXPECTED_TIME_ZONE")]
     assert violations(lambda: CashEvents(0)) == [("cash.least", "AMOUNT_TOO_SMALL")]
