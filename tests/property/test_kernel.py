@@ -121,7 +121,7 @@ def test_equals_brute_force_to_the_cent(
         (accounts(100_000, 10).map(ruled), 120, 0.9),
         (ruled_accounts(100_000, 10), 120, 0.6),
         (several(100_000, 8, ruled=True), 80, 0.6),
-        (stepped_accounts(100_000, 6), 30, 0.0),
+        (stepped_accounts(100_000, 6), 60, 0.8),
         (several_accounts(1_000, 6), 30, 0.0),
     ],
     ids=["accounts", "ruled", "several events", "steps", "net orders"],
@@ -142,7 +142,7 @@ def test_equals_highs(asked: SearchStrategy[Ruled], examples: int, own: float) -
         a, b = ours.certificate, theirs.certificate
         seen[a.engine] += 1
         assert a.engine == "KERNEL" or a.tracking_error == b.tracking_error
-        assert a.engine == "HIGHS" or not (problem.steps or problem.nets)
+        assert a.engine == "HIGHS" or not problem.nets
         assert a.retired_excess == b.retired_excess
         assert a.tracking_error <= b.tracking_error + 1e-9 * max(1.0, b.tracking_error)
         if b.quality is Quality.OPTIMAL:
