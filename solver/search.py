@@ -144,7 +144,9 @@ def _rounds(engine: Proposer, held: Problem, proposal: Proposal, outcome: Outcom
 
 def _settled(held: Problem, outcome: Outcome, budget: Budget, branches: int) -> bool:
     """Whether the plan is proved: by a first bound, by the kernel where it is at hand, or in so many branches."""
-    kernel = _kernel_at_hand(budget)
+    assert outcome.incumbent is not None
+    plain = proof_goal(held, outcome.incumbent.error) <= 0.0  # LB = 0 is all the proof there need be
+    kernel = None if plain else _kernel_at_hand(budget)
     if kernel is not None and kernel.takes(held):
         if _proved(held, outcome, budget, 1):
             return True

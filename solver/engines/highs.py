@@ -136,7 +136,8 @@ def _run(model: Model, budget: Budget, node_limit: int) -> tuple[highspy.HighsMo
         engine.passHessian(_hessian(model))
     # without integers HiGHS counts an instance's earlier runs against the limit as well
     earlier = 0.0 if any(model.integer) else engine.getRunTime()
-    engine.setOptionValue("time_limit", earlier + max(0.001, min(1e6, budget.seconds_left())))
+    # half of the time that is left: what it proposes is to be made exact and proved in the other
+    engine.setOptionValue("time_limit", earlier + max(0.001, min(1e6, budget.seconds_left() / 2)))
     engine.setOptionValue("mip_max_nodes", node_limit)
     _local.watched[:] = [budget]
     ran = highspy.HighsStatus.kError if budget.cancelled else engine.run()
