@@ -87,16 +87,20 @@ def _warm_up() -> None:
 
 
 def _warm_kernel() -> None:
-    """A plan and a column by the kernel. The thread is a daemon: a process that is told to end does not compile on."""
+    """By the kernel a plan the short way, one the long way, which is what HiGHS's hard plans ask for, and a column.
+
+    The thread is a daemon: a process that is told to end does not compile on.
+    """
     if available(Engine.KERNEL):
         _answer_once(pb.ENGINE_KERNEL)
+        _answer_once(pb.ENGINE_KERNEL, "limits")
         one = columns_request(accounts_from([(realistic_account(), Deposit(25_000), Rules(2_500))]))
         answer_columns(one.SerializeToString(), None, Budget(), time.monotonic())
 
 
-def _answer_once(engine: int) -> None:
+def _answer_once(engine: int, name: str = "minimum") -> None:
     request = pb.PlanRequest()
-    request.CopyFrom(example("minimum"))
+    request.CopyFrom(example(name))
     request.options.engine = engine  # type: ignore[assignment]  # an enum is an int
     answer_plan(request.SerializeToString(), None, Budget(), time.monotonic())
 

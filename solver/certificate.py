@@ -39,6 +39,7 @@ __all__ = [
     "no_cent_improves",
 ]
 
+FEW_BRANCHES = 40  # whose bounds are recomputed even where there is no time left
 TIE = 1e-12  # minor units of J: what rounding may make of two equal costs of a cent
 
 
@@ -209,7 +210,8 @@ def certify(
 ) -> Findings:
     """Check ``trades`` for the problem of one cash case, and prove what can be proved with ``branches``.
 
-    Once ``stopped()`` no sums are counted any more, which may take as long as the proof did: then less is proved.
+    Once ``stopped()`` no sums are counted any more, nor many branches looked at, which may take as long as the proof
+    did or, where the kernel did it, many times as long: then less is proved.
     Raises ``InternalError`` where a rule is broken.
     """
     broken = broken_rules(problem, trades.tolist())
@@ -309,12 +311,15 @@ def lower_bound(
     """The least bound of all branches, at least 0 (J ≥ 0 always holds); 0 where they do not cover every case.
 
     Bounds that are found by counting sums look for plans of less than ``error`` only, and are no more than that.
-    ``closely`` also bounds each branch from the ideal, which takes about as long again.
+    ``closely`` also bounds each branch from the ideal, which takes about as long again. Once ``stopped()`` the rest of
+    many branches is not looked at, and nothing is proved.
     """
     if not branches or not covers(problem, [branch.path for branch in branches]):
         return 0.0
     bounds = []
     for branch in branches:
+        if len(branches) > FEW_BRANCHES and stopped():
+            return 0.0
         ones = np.array([*branch.prices.values(), *branch.counted.values()])
         if not all(np.isfinite(numbers).all() for numbers in (ones, *branch.multipliers.values())):
             return 0.0

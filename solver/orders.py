@@ -46,14 +46,15 @@ def placed(understood: Understood, trades: Sequence[int]) -> Placed:
     tree, listed = understood.situation.tree, understood.portfolio.securities
     steps = {one.security_id: one.steps(understood.portfolio.currency_code) for one in listed}
     securities = {one.security_id: one for one in listed}
-    ordered, transfers = _netted(tree, trades)
+    rows = _by_security(tree, trades)
+    ordered, transfers = _netted(tree, rows, trades)
     drafts: dict[tuple[Side, str], _Draft] = _liquidations(understood)
     shares, gained = attributed(understood, ordered), dict[int, int]()
-    rows = _by_security(tree, trades)
-    for side in (Side.SELL, Side.BUY):
-        for row in (row for row, trade in enumerate(ordered) if (trade < 0 if side is Side.SELL else trade > 0)):
+    traded = [row for row, trade in enumerate(ordered) if trade]
+    for side, sign in ((Side.SELL, -1), (Side.BUY, 1)):
+        for row in (row for row in traded if sign * ordered[row] > 0):
             draft = drafts.setdefault((side, tree.security_ids[row]), _Draft())
-            draft.amount += abs(ordered[row])
+            draft.amount += sign * ordered[row]
             draft.parts += [OrderPart(tree.slice_ids[row], share, event_id) for event_id, share in shares[row]]
     for name, held in rows.items():
         net = sum(ordered[row] for row in held)
@@ -91,10 +92,10 @@ def _by_security(tree: Tree, trades: Sequence[int]) -> dict[str, list[int]]:
     return rows
 
 
-def _netted(tree: Tree, trades: Sequence[int]) -> tuple[list[int], list[Transfer]]:
+def _netted(tree: Tree, securities: dict[str, list[int]], trades: Sequence[int]) -> tuple[list[int], list[Transfer]]:
     """What is ordered by row, and what slices of one security hand to each other."""
     ordered, transfers = list(trades), list[Transfer]()
-    for name, rows in _by_security(tree, trades).items():
+    for name, rows in securities.items():
         givers = [row for row in rows if trades[row] < 0]
         for taker in (row for row in rows if trades[row] > 0):
             for giver in givers:

@@ -235,7 +235,7 @@ def _certified(answer: _Answer, trades: Ints, budget: Budget) -> Proved:
     source = BoundSource.RECOMPUTED
     if outcome.engine_bound > findings.lower_bound:
         source = BoundSource.ENGINE
-        limit = limit if outcome.stopped else Limit.NONE
+        limit = limit if outcome.stopped or budget.exhausted else Limit.NONE
         findings = _claimed(findings, outcome.engine_bound)
     return Proved(findings, Quality.FEASIBLE, limit, source, engine, branches, outcome.rounds)
 

@@ -114,7 +114,8 @@ class _Explainer:
         return form.plain or form.filled([self._figure(row, name, form.code) for name in form.names])
 
     def _figure(self, row: int, name: str, code: ReasonCode) -> float | str:
-        limit = self.problem.situation.limit(row)
+        if name == "ideal":
+            return self._wanted(row)
         if name == "trade":
             return self.sold[row] if code is ReasonCode.LIQUIDATED else self.flow[row]
         if name == "minimum":
@@ -123,15 +124,14 @@ class _Explainer:
             return self._left(row)
         if name == "worth":
             return sum(self.tree.value[r] + self._wanted(r) for r in self._slices(row))
+        if name in ("money", "deposit"):
+            return self._deposit(code)[name]
+        limit = self.problem.situation.limit(row)
         if name == "blocked":
             return ", ".join(limit.no_buy if sum(map(self._wanted, self._slices(row))) > 0 else limit.no_sell)
         if name == "most":
             return limit.most or 0
-        if name == "least":
-            return limit.least
-        if name in ("money", "deposit"):
-            return self._deposit(code)[name]
-        return self._wanted(row) if name == "ideal" else self.flow[row] - self.ideal[row]
+        return limit.least if name == "least" else self.flow[row] - self.ideal[row]
 
     def _deposit(self, code: ReasonCode) -> dict[str, int]:
         """The money that a deposit could not place, and how much more there must be."""
@@ -314,9 +314,11 @@ class _Explainer:
         return self._wanted(row) > 0 and self._retired_around(row)
 
     def _closed(self, row: int) -> list[Said]:
+        minimum = self._minimum(row)
+        if not minimum or self.tree.children[row]:
+            return []
         held, traded = self._held(row), sum(self.flow[r] for r in self._slices(row))
-        closed = not self.tree.children[row] and held < self._minimum(row) and traded == -held
-        return [ReasonCode.CLOSED_BELOW_MINIMUM] if closed else []
+        return [ReasonCode.CLOSED_BELOW_MINIMUM] if held < minimum and traded == -held else []
 
     def _traded(self, row: int, limited: list[Said]) -> list[Said]:
         trade, ideal = self.flow[row], self.ideal[row]

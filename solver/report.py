@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from solver.bound import Branch, Cut
 from solver.certificate import Findings
+from solver.later import made_later
 from solver.orders import placed, portfolio_after
 from solver.plan import (
     BoundSource,
@@ -53,11 +55,10 @@ def in_listed_order(problem: Problem, trades: Ints) -> Ints:
     """
     tree = problem.tree
     signature: dict[int, object] = {}
-    arranged = trades.copy()
+    arranged, order_row = trades.copy(), problem.order_row.tolist()
     for p in reversed(tree.below(problem.event_row)):
         if not tree.children[p]:
-            order = int(problem.order_row[p])  # parts of one net order are alike, others never
-            shared = order if order != p else -1
+            shared = order_row[p] if order_row[p] != p else -1  # parts of one net order are alike, others never
             signature[p] = (tree.weight[p], tree.value[p], problem.situation.limit(p), shared)
             continue
         twins: dict[object, list[int]] = {}
@@ -91,15 +92,21 @@ def report(understood: Understood, problem: Problem, trades: Ints, proved: Prove
     after = _values_after(problem, trades)
     done = placed(understood, trades[: len(after)].tolist())
     cash = _cash_flow(understood, done.orders)
-    return Plan(
-        cash=cash,
-        orders=done.orders,
-        nodes=_nodes(understood, problem, trades, after) if explain else (),
-        certificate=_certificate(problem, proved, explain),
-        portfolio_after=portfolio_after(understood, after, done.gained, cash.after),
-        rounds=proved.rounds,
-        transfers=done.transfers,
-    )
+    known: dict[str, Any] = {
+        "cash": cash,
+        "orders": done.orders,
+        "nodes": _nodes(understood, problem, trades, after) if explain else (),
+        "certificate": _certificate(problem, proved, explain),
+        "rounds": proved.rounds,
+        "transfers": done.transfers,
+    }
+
+    def whole() -> Plan:
+        return Plan(**known, portfolio_after=portfolio_after(understood, after, done.gained, cash.after))
+
+    if done.gained:  # shares' worths are rounded one by one: whether their total is allowed is told at once
+        return whole()
+    return made_later(Plan, whole, known)
 
 
 def _values_after(problem: Problem, trades: Ints) -> list[int]:

@@ -6,6 +6,7 @@ guesses can be made to sum up; from then on the search may be stopped at any mom
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ NODES_FIRST, NODES_LATER = 500, 20_000  # HiGHS's branch and bound, first round 
 BRANCHES_FIRST = 40
 STARTS = 6  # start plans compared, fewer where trees are large
 COMPILING_SECONDS = 120.0  # many times what the kernel takes to compile, once after an installation
+CHECKING = 6  # times as long as the kernel took for its evidence, and more, the checker looks at it
 LARGE = 400  # leaves; beyond, HiGHS's branch and bound is deaf for longer than a cancelled caller may wait
 
 
@@ -143,17 +145,25 @@ def _rounds(engine: Proposer, held: Problem, proposal: Proposal, outcome: Outcom
 
 
 def _settled(held: Problem, outcome: Outcome, budget: Budget, branches: int) -> bool:
-    """Whether the plan is proved: by a first bound, by the kernel where it is at hand, or in so many branches."""
+    """Whether the plan is proved: by the kernel where it is at hand, or in so many branches.
+
+    A flat pie's first bound takes no longer than the kernel does; that of a deep tree takes many times as long. Where
+    the time left is too short to check the kernel's evidence, a proof in fewer branches may still be found.
+    """
     assert outcome.incumbent is not None
     plain = proof_goal(held, outcome.incumbent.error) <= 0.0  # LB = 0 is all the proof there need be
     kernel = None if plain else _kernel_at_hand(budget)
-    if kernel is not None and kernel.takes(held):
-        if _proved(held, outcome, budget, 1):
-            return True
-        solved = kernel.solve(held, budget)
-        if solved is not None and _taken(held, outcome, solved):
-            return True
-    return _proved(held, outcome, budget, branches)
+    if kernel is None or not kernel.takes(held):
+        return _proved(held, outcome, budget, branches)
+    if len(held.pies) == 1 and _proved(held, outcome, budget, 1):
+        return True
+    before = budget.seconds_left()
+    solved = kernel.solve(held, budget)
+    left = budget.seconds_left()
+    in_time = left == math.inf or CHECKING * (before - left) <= left
+    if solved is not None and in_time and _taken(held, outcome, solved):
+        return True
+    return _proved(held, outcome, budget, branches) or (solved is not None and _taken(held, outcome, solved))
 
 
 def _kernel_at_hand(budget: Budget) -> Any:
@@ -174,7 +184,7 @@ def _taken(held: Problem, outcome: Outcome, solved: Any) -> bool:
         outcome.incumbent = Incumbent(solved.trades, solved.flows, solved.error)
         proves = True
     if proves:
-        outcome.branches = solved.branches
+        outcome.branches, outcome.engine_bound = solved.branches, solved.bound
     return proves
 
 

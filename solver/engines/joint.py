@@ -86,24 +86,25 @@ def layout_of(problem: Problem) -> Layout:
     return Layout(unit, worth)
 
 
-def _term(problem: Problem, layout: Layout, row: int) -> tuple[float, float]:
-    """a, b of the row's term of J in the model's units: a x² + b x; zeros where J does not feel it."""
-    scale = float(problem.scale[row])
-    if scale <= 0:
-        return 0.0, 0.0
-    ideal = float(problem.ideal_whole[row]) + float(problem.ideal_part[row])
-    linear = 2.0 * float(problem.slope[row]) - 2.0 * ideal / scale
-    return layout.unit**2 / scale / layout.worth, linear * layout.unit / layout.worth
+def _terms(problem: Problem, layout: Layout) -> list[tuple[float, float]]:
+    """a, b of every row's term of J in the model's units: a x² + b x; zeros where J does not feel it."""
+    felt = problem.scale > 0
+    scale = np.where(felt, problem.scale, 1.0)
+    linear = 2.0 * problem.slope - 2.0 * problem.ideal / scale
+    a = np.where(felt, layout.unit**2 / scale / layout.worth, 0.0)
+    b = np.where(felt, linear * layout.unit / layout.worth, 0.0)
+    return list(zip(a.tolist(), b.tolist(), strict=True))
 
 
 def write_quadratic(problem: Problem, model: Model, layout: Layout) -> None:
+    terms = _terms(problem, layout)
+    low, high = (problem.flow_min / layout.unit).tolist(), (problem.flow_max / layout.unit).tolist()
     for row in [*problem.leaves.tolist(), *problem.nets]:
-        a, b = _term(problem, layout, row)
-        low, high = problem.flow_min[row] / layout.unit, problem.flow_max[row] / layout.unit
-        layout.flow[row] = [model.column(low, high, b, curvature=2.0 * a)]
+        a, b = terms[row]
+        layout.flow[row] = [model.column(low[row], high[row], b, curvature=2.0 * a)]
     _write_nets(problem, model, layout)
     for p in problem.pies[1:]:
-        a, b = _term(problem, layout, p)
+        a, b = terms[p]
         column = pie_column(problem, model, layout, p)
         model.cost[column], model.curvature[column] = b, 2.0 * a
 
@@ -176,9 +177,9 @@ def _write_count(problem: Problem, model: Model, layout: Layout) -> None:
 
 def write_tangents(problem: Problem, model: Model, layout: Layout, points: list[Ints]) -> None:
     write_switches(problem, model, layout)
-    wanted = problem.ideal
+    wanted, terms = problem.ideal, _terms(problem, layout)
     for row, domain in layout.domain.items():
-        a, b = _term(problem, layout, row)
+        a, b = terms[row]
         if a == 0.0:
             continue
         for x, (side, (least, most)) in zip(layout.flow[row], domain.items(), strict=True):
@@ -193,7 +194,7 @@ def write_tangents(problem: Problem, model: Model, layout: Layout, points: list[
                 model.row(0.0, np.inf, [t, x, z], [1.0, -(2 * a * tangent + b), a * tangent**2])
     free = problem.leaves[problem.order_row[problem.leaves] != problem.leaves]
     for p in [*problem.pies[1:], *free.tolist()]:
-        a, b = _term(problem, layout, p)
+        a, b = terms[p]
         y = layout.flow[p][0] if p in layout.flow else pie_column(problem, model, layout, p)
         if a == 0.0:
             continue
@@ -250,9 +251,9 @@ def write_conservation(problem: Problem, model: Model, layout: Layout) -> None:
 def read_sides(problem: Problem, layout: Layout, values: Floats) -> Ints:
     sides: Ints = np.zeros(len(problem.value), dtype=np.int64)
     if not layout.switch:
-        for row in map(int, problem.leaves):
-            for column in layout.flow[row]:
-                sides[row] = int(np.sign(np.rint(values[column] * layout.unit)))
+        leaves = problem.leaves.tolist()
+        flows = values[[layout.flow[row][0] for row in leaves]] * layout.unit
+        sides[leaves] = np.sign(np.rint(flows))
         return sides
     for (row, side), column in layout.switch.items():
         if values[column] > 0.5:

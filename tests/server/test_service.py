@@ -105,6 +105,15 @@ def test_nobody_waits_for_a_kernel_that_compiles(monkeypatch: pytest.MonkeyPatch
         compiling.set()
 
 
+def test_a_warm_server_has_the_kernel_at_hand_for_the_hard_plans_of_highs(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = pytest.importorskip("solver.engines.kernel.engine", reason="the extra 'kernel' is not installed")
+    monkeypatch.setattr(engine, "_ran", threading.Event())
+    main._answer_once(pb.ENGINE_KERNEL)
+    assert not engine.prepared()  # the short way is compiled by itself
+    main._warm_kernel()
+    assert engine.prepared()
+
+
 def test_a_cancelled_call_frees_its_worker(blocked: Blocked) -> None:
     """It does, each time; how soon (100 ms are wanted) is printed, since the machine may be busy with something else."""
     with served(workers=1, queue=0) as address, Client(address) as client:

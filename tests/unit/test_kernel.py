@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("numba", reason="the extra 'kernel' is not installed")
 
+from benchmarks.instances import Case
 from solver import (
     Budget,
     Deposit,
@@ -29,6 +30,7 @@ from solver import (
     Security,
     Slice,
     Withdrawal,
+    certificate,
     plan,
     search,
 )
@@ -147,6 +149,26 @@ def test_what_highs_proposed_the_kernel_proves_where_it_is_compiled(monkeypatch:
     hurried = plan(*hard, Budget(seconds_left=lambda: 60.0))  # too little to compile anything
     assert isinstance(hurried, Plan)
     assert hurried.certificate.quality is Quality.FEASIBLE
+
+
+def test_evidence_of_hundreds_of_branches_in_a_deep_tree_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """63 pies, a dozen multipliers each, 299 branches; who has no time left to look at them all is told of no proof."""
+    posed = Case((2,) * 6, near_equal=True, drifted=False, event="deposit 1%", minimum="binding").posed()
+    understood = understand(*posed)
+    assert isinstance(understood, Understood)
+    case = decide_cash(build_problem(understood.situation)).cases[0]
+    found = engine.solve(case, Budget())
+    assert found is not None
+    assert found.proved
+    assert len(found.branches) > 100
+    monkeypatch.setattr(certificate, "no_cent_improves", lambda *given: False)
+    assert certify(case, True, found.trades, found.branches).optimal
+    left = iter([False] * 10 + [True] * 1_000)
+    bound = certificate._bound
+    monkeypatch.setattr(certificate, "_bound", lambda *given: looked.append(given) or bound(*given))
+    looked: list[object] = []
+    hurried = certify(case, True, found.trades, found.branches, stopped=lambda: next(left))
+    assert (hurried.optimal, hurried.lower_bound, len(looked)) == (False, 0.0, 10)
 
 
 def test_what_is_not_the_kernels_falls_to_highs_and_says_so() -> None:

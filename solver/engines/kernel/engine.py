@@ -26,8 +26,9 @@ MAX_BRANCHES = 4_096
 MAX_WORK = 20_000_000  # slices looked at: about a second, and nothing stops the compiled loop sooner
 WORK_A_SECOND = 10_000_000  # on a slow machine
 EASY = 112  # branches tried, at most, before leaves are counted
-MAX_LOG = 1 << 16
+MAX_LOG = 1 << 19
 _local = threading.local()
+_ran = threading.Event()  # a search, in this process
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved
     if not load(*posed_of(held), work.tree):
         return None
     proved = explore(work, easy_branches, min(budget.work_limit, MAX_BRANCHES), most_work)
+    _ran.set()
     if not np.isfinite(work.figures[0]):
         return None
     flows = _flows(held, work)
@@ -85,8 +87,8 @@ def solve(problem: Problem, budget: Budget, easy_branches: int = EASY) -> Solved
 
 
 def prepared() -> bool:
-    """Whether the search is compiled in this process: nobody waits for half a minute then."""
-    return bool(getattr(explore, "overloads", True))
+    """Whether a search ran here already, by itself and not in the loop: nobody waits until it is compiled then."""
+    return _ran.is_set()
 
 
 def takes(problem: Problem) -> bool:
