@@ -11,6 +11,7 @@ from solver import Budget, Deposit, Event, Holding, Pie, Portfolio, Reach, Rebal
 from solver.bound import Branch
 from solver.cash import decide_cash
 from solver.certificate import (
+    FEW_BRANCHES,
     TIE,
     _pays,
     allowed_gap,
@@ -128,6 +129,17 @@ def test_branches_that_leave_a_case_out_prove_nothing() -> None:
         assert not covers(case, [((leaf, *one),), ((leaf, *other),)])
     assert not covers(case, [])
     assert lower_bound(case, [Branch(whole[0], branches[0].multipliers if branches else {})], 1e9) == 0.0
+
+
+def test_many_branches_are_not_looked_at_once_there_is_no_time() -> None:
+    """51 cents in two slices: one is at least half a cent off whatever the other gets, which one to 50 branches tell."""
+    case = posed(flat((1, 0), (1, 0)), Deposit(51))
+    for count in (2, FEW_BRANCHES, FEW_BRANCHES + 1):
+        ends = [*range(count - 1), 51]
+        paths = [((1, low, high),) for low, high in zip([0, *(end + 1 for end in ends)], ends, strict=False)]
+        branches = [Branch(path, {0: np.zeros(1)}) for path in paths]
+        assert lower_bound(case, branches, 1e9) > 0.0
+        assert (lower_bound(case, branches, 1e9, stopped=lambda: True) > 0.0) is (count <= FEW_BRANCHES)
 
 
 def test_an_unproved_stage_is_not_optimal() -> None:

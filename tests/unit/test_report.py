@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+
 from solver import (
     ChangedPie,
     Deposit,
     Holding,
+    InvalidRequest,
     NewPie,
     Pie,
     Plan,
     Portfolio,
     Rebalance,
     Rules,
+    Security,
     Slice,
     TargetChange,
     TargetSlice,
@@ -69,3 +73,11 @@ def test_without_explanation_the_orders_are_the_same() -> None:
     assert not short.nodes
     assert not short.certificate.evidence
     assert short.certificate.lower_bound == told.certificate.lower_bound
+
+
+def test_shares_that_come_to_more_than_any_account_may_hold_are_told_of_at_once() -> None:
+    """At ten dollars a value may be off its ten billion shares by 10,000 dollars; bought more of, they count in full."""
+    held = Holding("A", 10**13 - 900_000, 10**19 - 10**9)
+    portfolio = Portfolio(Pie((Slice("a", 1, held),)), securities=(Security("A", price_micros=10_000_000),))
+    with pytest.raises(InvalidRequest, match="portfolio: totals 10000000004000"):
+        plan(portfolio, Deposit(5_000))
