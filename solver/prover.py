@@ -44,12 +44,18 @@ class Incumbent:
 
 @dataclass(slots=True)
 class Proof:
-    """The least bound of all branches, the branches themselves, the best plan seen, and where plans were looked for."""
+    """The least bound of all branches, the branches themselves, the best plan seen, and where plans were looked for.
+
+    ``too_many`` says how often in a row the sums of a branch were, and ``pause`` in how many branches they are not
+    counted after that: twice as many each time.
+    """
 
     incumbent: Incumbent
     bound: float = -np.inf
     branches: list[Branch] = field(default_factory=list)
     tried: set[tuple[int, ...]] = field(default_factory=set)
+    too_many: int = 0
+    pause: int = 0
 
 
 def proof_goal(problem: Problem, error: float) -> float:
@@ -150,7 +156,10 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
     tree = TreeBound(problem, branch.path, lambda: budget.exhausted)
     if tree.empty:
         return np.inf, branch, ()
-    best, split, prices, whole, deepen = -np.inf, Split(), branch.prices, None, True
+    best, split, prices, whole, counts = -np.inf, Split(), branch.prices, None, 0
+    may_count = bool(problem.steps) and not problem.nets and not proof.pause
+    coarse = len(problem.steps) == len(problem.leaves)  # else sums of cents are too many however little they may cost
+    proof.pause = max(0, proof.pause - 1)
     with contextlib.suppress(Stopped):
         eased = None if branch.counted else Eased.of(tree)
         known = branch.counted or (eased.multipliers if eased else {})
@@ -176,14 +185,18 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
                 split = eased.split(tree) or split
                 behind.sides[list(problem.nets)] = eased.sides(tree)
             _try(problem, behind.sides, behind.multipliers, proof)
-            if problem.steps and not problem.nets:
-                counted, deepen = _count(tree, behind.multipliers, proof, deepen), False
+            if may_count:
+                counted, counts = _count(tree, behind.multipliers, proof, coarse and not counts), counts + 1
                 if counted is not None:
+                    proof.too_many = 0
                     return counted, Branch(branch.path, multipliers, prices, behind.multipliers), ()
             if stalled or not behind.added:
                 break
             for p, more in behind.added.items():
                 multipliers[p] = np.unique(np.append(multipliers[p], more))
+    if counts:
+        proof.too_many += 1
+        proof.pause = 2**proof.too_many - 1
     if whole and whole.bound > best:
         return whole.bound, Branch(branch.path, multipliers, prices, whole.multipliers), split
     return best, Branch(branch.path, multipliers, prices), split

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from solver import (
@@ -19,6 +21,7 @@ from solver import (
     Slice,
     Withdrawal,
     plan,
+    prover,
 )
 from solver.bound import Stopped
 from solver.building import build_problem
@@ -95,6 +98,36 @@ def test_whenever_time_ends_there_is_a_plan_that_claims_no_more_than_is_proved()
         assert proved[-1] or found.certificate.limit.value == "TIME"
     assert not proved[0]
     assert proved[-1]
+
+
+def test_where_sums_are_too_many_they_are_counted_ever_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two securities in whole shares among five in cents: it takes hundreds of branches, and sums are never few."""
+    inner = Pie(
+        (
+            Slice("xom", 10, Holding("XOM", 22_09)),
+            Slice("unh", 14, Holding("UNH", 29_37)),
+            Slice("rrc", 30, Holding("RRC", 74_86, 38 * WHOLE)),
+        )
+    )
+    others = {"ko": (28, Holding("KO", 93_74)), "pfe": (8, Holding("PFE", 26_18))}
+    others |= {"ge": (20, Holding("GE", 167_60, WHOLE)), "msft": (29, Holding("MSFT", 0))}
+    prices = {"RRC": 1_970_000, "GE": 167_600_000}
+    listed = tuple(Security(name, price_micros=price, quantity_step_nanos=WHOLE) for name, price in prices.items())
+    leaves = [Slice(name, weight, held) for name, (weight, held) in others.items()]
+    counted, branches = [], []
+    count, tighten = prover.enumerated, prover._tighten
+
+    def counting(*given: Any) -> Enumerated:
+        counted.append(given)
+        assert len(counted) <= 60, "each is a second of work"
+        return count(*given)
+
+    monkeypatch.setattr(prover, "enumerated", counting)
+    monkeypatch.setattr(prover, "_tighten", lambda *given: branches.append(given) or tighten(*given))
+    found = plan(Portfolio(Pie((Slice("inner", 30, inner), *leaves)), 82_86, securities=listed), Rebalance())
+    assert isinstance(found, Plan)
+    assert found.certificate.quality is Quality.OPTIMAL
+    assert len(branches) > 100
 
 
 def test_sales_alone_pay_what_pies_that_rebalance_could_pay_otherwise() -> None:
