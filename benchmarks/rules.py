@@ -7,7 +7,8 @@ prices, in whole shares of those stocks. Every rule is set so that it binds wher
     blocked side            one slice in four, on the side to which its ideal goes
     largest position        one slice in three, at nine tenths of its ideal value (a withdrawal never feels it)
     smallest position       one slice in three, at eleven tenths of its ideal value
-    whole shares            every security; then the same with the account's minimum of $25
+    whole shares            every security; then the same with the account's minimum of $25; then one security in three,
+                            the others in fractions of a cent's worth
     several slices          each security in one slice or in two, under a minimum that binds the sum
     cash floor + threshold  a hundredth of the account stays cash, a deposit is above the threshold (J is 0 under both)
     several events          a deposit with a withdrawal or a rebalance, in trees with a nested pie's rebalance, under a
@@ -64,6 +65,7 @@ RULES = (
     "smallest position",
     "whole shares",
     "whole shares + $25 minimum",
+    "whole shares of a third",
     "several slices",
     "cash floor + threshold",
     "several events",
@@ -71,6 +73,7 @@ RULES = (
 EVENTS = ("deposit", "withdrawal", "rebalance")
 SHAPES = {(20,): 8, (4, 5): 8, (200,): 3, (10, 20): 3}  # slices of each pie, and how many accounts
 A_SLICE = 125_000.0  # cents
+FINE = 10_000  # 10^-9 shares
 MONEY = 0.05  # of the account, that comes in or goes out
 SECONDS = 1.0  # the limit of a plan of ours; SCIP has twice that
 FAST, REPEATS = 0.2, 3  # what takes less than so many seconds is measured so often
@@ -102,6 +105,10 @@ class RuleCase:
         events, rules = self._events(worth), Rules()
         money = round(worth * (0.1 if self.event == "rebalance" else MONEY))
         binding = round(money / (leaves // 4 + 0.5))
+        if self.rule == "whole shares of a third":
+            listed = enumerate(portfolio.securities)
+            mixed = (replace(one, quantity_step_nanos=FINE) if i % 3 else one for i, one in listed)
+            return replace(portfolio, securities=tuple(mixed)), events, rules
         if self.rule.startswith("whole shares"):
             return portfolio, events, Rules(25_00 if "$25" in self.rule else 0)
         portfolio = Portfolio(_unpriced(portfolio.root))

@@ -27,6 +27,7 @@ __all__ = ["Enumerated", "TooMany", "enumerated"]
 MOST_AMOUNTS = 2_000  # of one leaf
 MOST_SUMS = 20_000  # of one pie
 MOST_WORK = 1_000_000  # sums formed in one step
+MIXED = 10  # times fewer are, where some leaf trades in cents: to cut the branch takes less time then
 FEW_PAIRS = 10_000  # so many sums are formed without a look at which of them cost too much
 ROUNDED = 1e-12  # of regrets: nothing is left out because their sum is rounded
 AWAY = 1e-6  # minor units: what rounding may make of a sum of centres
@@ -85,7 +86,7 @@ def enumerated(
     which is asked before every slice that is added.
     """
     search = _Search(problem, low, high, multipliers)
-    search.stopped = stopped
+    search.stopped, search.most_work = stopped, MOST_WORK if problem.coarse else MOST_WORK // MIXED
     rounding = search.rounding + UNIT_ROUNDOFF * abs(error)
     search.most = error - search.least + rounding
     if search.most <= 0.0 or problem.nets:
@@ -104,6 +105,7 @@ class _Search(Terms):
     """One run; ``most`` is B."""
 
     most = 0.0
+    most_work = MOST_WORK
     stopped: Callable[[], bool]
 
     def of_event(self) -> _Part:
@@ -144,7 +146,7 @@ class _Search(Terms):
             return np.repeat(np.arange(len(ones)), len(others)), np.tile(np.arange(len(others)), len(ones))
         order = np.argsort(ones, kind="stable")
         counts = np.searchsorted(ones[order], (self.most - others) + ROUNDED * (self.most + others), side="right")
-        if int(counts.sum()) > MOST_WORK:
+        if int(counts.sum()) > self.most_work:
             raise TooMany
         with_ = np.repeat(np.arange(len(others)), counts)
         return order[np.arange(len(with_)) - np.repeat(np.cumsum(counts) - counts, counts)], with_

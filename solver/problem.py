@@ -197,6 +197,11 @@ class Problem:
         return max(self.min_trade, self.smallest_order(self.leaves_below(p))) - 1
 
     @property
+    def coarse(self) -> bool:
+        """Whether every leaf trades in steps coarser than a cent."""
+        return len(self.steps) == len(self.leaves)
+
+    @property
     def gapless(self) -> bool:
         """Whether every order's domain is one interval around 0: then who trades is no question."""
         rows = self.orders

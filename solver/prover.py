@@ -158,7 +158,6 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
         return np.inf, branch, ()
     best, split, prices, whole, counts = -np.inf, Split(), branch.prices, None, 0
     may_count = bool(problem.steps) and not problem.nets and not proof.pause
-    coarse = len(problem.steps) == len(problem.leaves)  # else sums of cents are too many however little they may cost
     proof.pause = max(0, proof.pause - 1)
     with contextlib.suppress(Stopped):
         eased = None if branch.counted else Eased.of(tree)
@@ -186,7 +185,8 @@ def _tighten(problem: Problem, branch: Branch, proof: Proof, budget: Budget) -> 
                 behind.sides[list(problem.nets)] = eased.sides(tree)
             _try(problem, behind.sides, behind.multipliers, proof)
             if may_count:
-                counted, counts = _count(tree, behind.multipliers, proof, coarse and not counts), counts + 1
+                deepen = problem.coarse and not counts  # sums of cents are too many however little they may cost
+                counted, counts = _count(tree, behind.multipliers, proof, deepen), counts + 1
                 if counted is not None:
                     proof.too_many = 0
                     return counted, Branch(branch.path, multipliers, prices, behind.multipliers), ()
