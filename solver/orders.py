@@ -113,7 +113,8 @@ def _liquidations(understood: Understood) -> dict[tuple[Side, str], _Draft]:
     if understood.changed and understood.changed.liquidated:
         event_id = next(event.event_id for event in understood.events if isinstance(event, TargetChange))
         tree = understood.situation.tree
-        kept = {name for name, value in zip(tree.security_ids, tree.value, strict=True) if value}
+        rows = zip(tree.security_ids, tree.value, tree.quantity, strict=True)
+        kept = {name for name, value, quantity in rows if value or quantity}  # a share may be worth less than a cent
         for sold in understood.changed.liquidated:
             draft = drafts.setdefault((Side.SELL, sold.security_id), _Draft(closes=sold.security_id not in kept))
             draft.amount += sold.value

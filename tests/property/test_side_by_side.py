@@ -54,13 +54,16 @@ def test_equals_brute_force(steps: bool, examples: int) -> None:
         if proved or not steps:
             assert proof.cash_left in best.allowed_cash, (proof, best)
             assert proof.retired_excess == best.excess, (proof, best)
-            assert proof.tracking_error <= best.error + near + slack, (proof, best)
+            nearest = proof.tracking_error <= best.error + near + slack
+            assert nearest or not proved, (proof, best)
             assert proof.lower_bound <= best.error + near, (proof, best)
+            seen["nearest"] += nearest
 
     every_account()
     print(f"\n{'in steps' if steps else 'in cents'}: {dict(seen)}")
     assert seen["plans"] >= examples / 2
     assert seen["proved"] >= 0.85 * seen["plans"]
+    assert steps or seen["nearest"] >= 0.98 * seen["plans"]
     assert min(seen["shared"], seen["beyond"]) >= 10
 
 

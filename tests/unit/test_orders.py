@@ -259,3 +259,14 @@ def test_shares_go_where_the_trades_are(
 def test_one_slice_gains_what_is_ordered() -> None:
     tree = flatten(priced(10_000, None, 5 * SHARE))
     assert _shared_out(tree, [1], [0, 3], 4 * SHARE, CENT) == {1: 4 * SHARE}
+
+
+def test_a_position_is_not_closed_while_a_slice_keeps_shares_worth_less_than_a_cent() -> None:
+    listed = (Security("P", price_micros=9_999, quantity_step_nanos=SHARE),)
+    kept, sold = leaf("kept", "P", 0, 1, SHARE), leaf("sold", "P", 0, 1, SHARE)
+    for slices, closes in (((kept, sold), False), ((leaf("kept", "P", 0, 1, 0), sold), True)):
+        change = TargetChange((ChangedPie("", (TargetSlice("kept", 1),)),))
+        answer = plan(Portfolio(Pie(slices), securities=listed), change)
+        assert isinstance(answer, Plan)
+        (order,) = answer.orders
+        assert (order.quantity_nanos, order.closes_position) == (SHARE, closes)
